@@ -1,0 +1,80 @@
+"""What can go wrong, by who handles it. Every message says what happened, where, and what to do.
+
+`ConfigError` ends the program with exit 2 and `StateLockedError` with 3; a `SourceError` ends one tick of one
+source; `SinkError` and `StateError` stop the delivery, which is then tried again.
+"""
+
+
+class HelError(Exception):
+    """Any failure that Hel itself names.
+
+    Args:
+        message: One sentence: what happened and where.
+        fix: What to do about it, one or more sentences; empty where nothing is to be done.
+    """
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.fix})" if self.fix else self.message
+
+
+class ConfigError(HelError):
+    """Usage or configuration: nothing was requested (exit 2).
+
+    Args:
+        message: The first problem, or a summary.
+        fix: What to do about it.
+        problems: One line for each problem, `FILE:LINE:COLUMN: path.to.key: what is wrong (and the fix)`.
+    """
+
+    def __init__(self, message: str, fix: str = "", problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message, fix)
+        self.problems = problems or (str(self),)
+
+
+class StateError(HelError):
+    """The state file can't be read, written or understood."""
+
+
+class StateLockedError(StateError):
+    """Another running Hel holds the state (exit 3)."""
+
+
+class SinkError(HelError):
+    """The output can't be written."""
+
+
+class SourceError(HelError):
+    """Ends one tick of one source; other sources go on."""
+
+
+class AuthError(SourceError):
+    """The credential was refused, or no token could be had for it."""
+
+
+class ThrottledError(SourceError):
+    """The rate limit did not let the request through in the attempts allowed."""
+
+
+class RefusedError(SourceError):
+    """The API understood the request and will not answer it (4xx)."""
+
+
+class UnreachableError(SourceError):
+    """No answer: DNS, connection, TLS, timeout, or 5xx to the end."""
+
+
+class ReplyError(SourceError):
+    """The answer is not what the API's documentation promises."""
+
+
+class PagingLoopError(SourceError):
+    """A `next` link leads back to a page of the same tick, or away from the API."""
+
+
+class CircuitOpenError(SourceError):
+    """The source failed too often and is left alone for a while."""
