@@ -65,7 +65,17 @@ class RefusedError(SourceError):
 
 
 class UnreachableError(SourceError):
-    """No answer: DNS, connection, TLS, timeout, or 5xx to the end."""
+    """No answer: DNS, connection, TLS, timeout, or 5xx to the end.
+
+    Args:
+        message: What happened and where.
+        fix: What to do about it.
+        kind: `dns`, `connect`, `tls`, `timeout`, `reset` or `status`.
+    """
+
+    def __init__(self, message: str, fix: str = "", kind: str = "status") -> None:
+        super().__init__(message, fix)
+        self.kind = kind
 
 
 class ReplyError(SourceError):

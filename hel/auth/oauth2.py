@@ -1,0 +1,220 @@
+"""OAuth 2.0 for a service: the token request, and what goes out with every API call.
+
+Client credentials by `private_key_jwt` (RFC 7523) or client secret (RFC 6749 §2.3.1), or a refresh token (§6), each
+with DPoP (RFC 9449) where the app asks for it. A token request that must be repeated is signed anew: the server has
+consumed the first assertion's `jti` (https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
+"""
+
+import json
+import secrets
+from base64 import b64encode
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote_plus, urlencode
+
+from hel.auth.assertion import ASSERTION_TYPE, client_assertion
+from hel.auth.credential import Renewal, Send
+from hel.auth.dpop import ProofKey
+from hel.auth.nonces import Nonces
+from hel.auth.refresh_token import RefreshToken
+from hel.auth.server_clock import ServerClock
+from hel.auth.token_cache import Token, TokenCache
+from hel.clock import Clock
+from hel.config.keys import PrivateKey
+from hel.errors import AuthError
+from hel.policy import diagnosis, verdict
+from hel.policy.diagnosis import Facts, Stage
+from hel.records import Reply, Request
+from hel.telemetry.log import Log
+from hel.telemetry.printable import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a token request is made of.
+
+    Attributes:
+        token_url: The token endpoint; also the assertion's audience.
+        client_id: The app's id.
+        scopes: What to ask for.
+        key: For `private_key_jwt`.
+        secret: For HTTP Basic.
+        refresh_token: For the refresh grant; without one it is client credentials.
+    """
+
+    token_url: str
+    client_id: str
+    scopes: tuple[str, ...] = ()
+    key: PrivateKey | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    refresh_token: RefreshToken | None = None
+
+
+class OAuth2Credential:
+    """The credential of one source.
+
+    Args:
+        client: What a token request is made of.
+        facts: What error messages depend on; also says whether DPoP is on.
+        nonces: The program's nonces.
+        send: Sends one request to the token server.
+        clock: The machine's clock.
+        log: The source's log.
+    """
+
+    def __init__(self, client: Client, facts: Facts, nonces: Nonces, send: Send, clock: Clock, log: Log) -> None:
+        self._client = client
+        self._facts = facts
+        self._nonces = nonces
+        self._send = send
+        self._log = log
+        self._server_clock = ServerClock(clock)
+        self._proof_key = ProofKey() if facts.dpop else None
+        self._cache = TokenCache(self._mint, clock)
+        self._signed_with = ""
+        self._clock_moved = False
+
+    async def sign(self, request: Request) -> dict[str, str]:
+        """`Authorization`, and with DPoP a new proof bound to this send and this token."""
+        token = await self._cache.get()
+        self._signed_with = token.value
+        if self._proof_key is None:
+            return {"authorization": f"Bearer {token.value}"}
+        return {
+            "authorization": f"DPoP {token.value}",
+            "dpop": self._proof(request, request.origin, access_token=token.value),
+        }
+
+    def learn(self, request: Request, reply: Reply) -> None:
+        """The newest nonce of this origin, on any status, and the server's clock."""
+        self._nonces.learn(request.origin, reply.header("dpop-nonce"))
+        self._clock_moved = self._learn_time(reply)
+
+    def renew(self, request: Request, reply: Reply) -> Renewal | None:
+        """After a 401: a demanded nonce is already learned; a wrong clock too; any other token is dropped."""
+        error = diagnosis.challenge_parameters(reply).get("error")
+        if error == "use_dpop_nonce":
+            return Renewal.NONCE if self._nonces.get(request.origin) else None
+        if error == "invalid_dpop_proof":
+            return Renewal.CLOCK if self._clock_moved else None
+        self._cache.drop(self._signed_with)
+        return Renewal.TOKEN
+
+    async def aclose(self) -> None:
+        """End a token request that is under way."""
+        await self._cache.aclose()
+
+    async def _mint(self) -> Token:
+        """Ask for a token; once more, signed anew, where the server names a nonce or shows our clock wrong."""
+        asked_again: set[str] = set()
+        while True:
+            request = self._token_request()
+            reply = await self._send(request)
+            new_nonce = self._nonces.learn(self._client.token_url, reply.header("dpop-nonce"))
+            clock_moved = self._learn_time(reply)
+            judged = verdict.judge(reply, Stage.TOKEN, self._facts)
+            if judged.action is verdict.Action.TAKE:
+                return self._read(reply)
+            wants_nonce = diagnosis.complaint(reply).code == "use_dpop_nonce" and self._proof_key is not None
+            reason = "nonce" if wants_nonce and new_nonce else "clock" if clock_moved else None
+            if reason is None or reason in asked_again or reply.status not in {400, 401}:
+                raise judged.error or AssertionError("a refusal without an error")
+            asked_again.add(reason)
+            self._log.debug("token.challenged", reason=reason)
+
+    def _token_request(self) -> Request:
+        """A token request signed for this send alone."""
+        client = self._client
+        form: dict[str, str] = {"grant_type": "client_credentials"}
+        headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
+        if client.refresh_token is not None:
+            form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token.value}
+        if client.scopes:
+            form["scope"] = " ".join(client.scopes)
+        if client.key is not None:
+            form["client_assertion_type"] = ASSERTION_TYPE
+            form["client_assertion"] = client_assertion(
+                client.key,
+                client_id=client.client_id,
+                audience=client.token_url,
+                jti=fresh_jti(),
+                issued_at=self._server_clock.now(),
+            )
+        elif client.secret is not None:
+            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret)}"
+            headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+        else:
+            form["client_id"] = client.client_id
+        request = Request("POST", client.token_url, headers, urlencode(form).encode())
+        if self._proof_key is not None:
+            headers["dpop"] = self._proof(request, client.token_url)
+        return request
+
+    def _proof(self, request: Request, server: str, access_token: str | None = None) -> str:
+        if self._proof_key is None:
+            raise AssertionError("no proof without a key")
+        return self._proof_key.proof(
+            request.method,
+            request.url,
+            jti=fresh_jti(),
+            issued_at=self._server_clock.now(),
+            nonce=self._nonces.get(server),
+            access_token=access_token,
+        )
+
+    def _read(self, reply: Reply) -> Token:
+        """The token of a successful answer (RFC 6749 §5.1), if it is of the kind that was asked for."""
+        body = _json_object(reply.body)
+        value, kind = body.get("access_token"), str(body.get("token_type", ""))
+        if not isinstance(value, str) or not value or not value.isascii():
+            raise AuthError(
+                f"the token server answered {reply.status} without an access_token for {self._client.token_url}",
+                "check token_url: it must be the authorization server's token endpoint",
+            )
+        self._check_kind(kind)
+        lifetime = body.get("expires_in")
+        scope = body.get("scope")
+        token = Token(
+            value,
+            kind,
+            float(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else None,
+            tuple(scope.split()) if isinstance(scope, str) else self._client.scopes,
+        )
+        rotated = body.get("refresh_token")
+        if self._client.refresh_token is not None and isinstance(rotated, str) and rotated:
+            self._client.refresh_token.replace(rotated, self._log)
+        self._log.info("token.minted", type=kind, lifetime_s=token.lifetime_s, scopes=" ".join(token.scopes))
+        return token
+
+    def _check_kind(self, kind: str) -> None:
+        if self._facts.dpop and kind.lower() != "dpop":
+            raise AuthError(
+                f"`dpop` is true, but the token server answered with a {printable(kind) or 'nameless'} token, "
+                "which anyone who steals it could use",
+                "enable 'Require DPoP header' on the app's General tab in the Okta Admin Console, or set `dpop: false`",
+            )
+        if not self._facts.dpop and kind.lower() == "dpop":
+            raise AuthError("the token server answered with a DPoP token", "set `dpop: true` under `auth`")
+
+    def _learn_time(self, reply: Reply) -> bool:
+        moved = self._server_clock.learn(reply)
+        if moved:
+            self._log.warning(
+                "clock.skewed",
+                skew_s=round(self._server_clock.skew_s),
+                fix="signatures are dated by the server's clock; set this machine's clock (NTP)",
+            )
+        return moved
+
+
+def fresh_jti() -> str:
+    """A `jti` that was never used: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else {}

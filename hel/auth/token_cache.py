@@ -1,0 +1,85 @@
+"""One access token, minted when it is needed: one refresh in flight, renewed before it expires.
+
+The refresh is shielded from the cancellation of one waiter, because the others wait for it too; `aclose` ends it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from hel.clock import Clock
+
+_EARLY_S = 300.0
+_EARLY_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token (RFC 6749 §5.1).
+
+    Attributes:
+        value: The secret; in no repr.
+        type: `DPoP` or `Bearer`.
+        lifetime_s: As the server said; None where it did not.
+        scopes: What it is good for.
+    """
+
+    value: str = field(repr=False)
+    type: str
+    lifetime_s: float | None
+    scopes: tuple[str, ...] = ()
+
+
+class TokenCache:
+    """Holds the token of one source, in memory only.
+
+    Args:
+        mint: Fetches a new token.
+        clock: Tells when it grows old.
+    """
+
+    def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock) -> None:
+        self._mint = mint
+        self._clock = clock
+        self._token: Token | None = None
+        self._renew_at = 0.0
+        self._refresh: asyncio.Task[Token] | None = None
+
+    async def get(self) -> Token:
+        """The token, minted or renewed first where that is due.
+
+        Raises:
+            SourceError: What minting it raised; every waiter gets it.
+        """
+        if self._token is not None and self._clock.monotonic() < self._renew_at:
+            return self._token
+        if self._refresh is None:
+            self._refresh = asyncio.create_task(self._renew())
+            self._refresh.add_done_callback(self._refreshed)
+        return await asyncio.shield(self._refresh)
+
+    def drop(self, value: str) -> bool:
+        """Forget a token that was refused; False if it is no longer the one in use."""
+        if self._token is None or self._token.value != value:
+            return False
+        self._token = None
+        return True
+
+    async def aclose(self) -> None:
+        """End a refresh that is under way."""
+        if self._refresh is not None:
+            self._refresh.cancel()
+            await asyncio.wait([self._refresh])
+
+    async def _renew(self) -> Token:
+        asked_at = self._clock.monotonic()
+        token = await self._mint()
+        lifetime_s = 3600.0 if token.lifetime_s is None else token.lifetime_s
+        self._renew_at = asked_at + lifetime_s - min(_EARLY_S, lifetime_s * _EARLY_SHARE)
+        self._token = token
+        return token
+
+    def _refreshed(self, task: asyncio.Task[Token]) -> None:
+        self._refresh = None
+        if not task.cancelled():
+            task.exception()  # retrieved: where every waiter was cancelled, nobody else will

@@ -1,0 +1,116 @@
+"""The kinds of value that keys take: seconds, URLs, paths, names. Every message says what is needed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
+
+from hel.config.section import wrong
+
+_URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
+_HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DOTTED = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
+_PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+
+
+def check_url(url: str) -> str:
+    """An absolute http or https URL with a host, kept as written.
+
+    Raises:
+        PydanticCustomError: In words that don't repeat the URL, which may hold a secret.
+    """
+    if "{" in url or "}" in url:
+        raise wrong("the URL still holds a template in braces (replace it by its value, or write ${VARIABLE})")
+    if not _URL_CHARACTERS.fullmatch(url):
+        raise wrong("the URL holds a space or a character that must be percent-encoded")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise wrong("the URL can't be read (look at its host and port)") from None
+    if parts.scheme.lower() not in {"http", "https"} or not parts.netloc:
+        raise wrong("expected an absolute URL such as https://your-org.okta.com/api/v1/logs")
+    if "@" in parts.netloc:
+        raise wrong("a URL must not hold a user or password (use 'auth')")
+    host = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc.removesuffix(":")
+    if port == 0 or not _HOST.fullmatch(host):
+        raise wrong("the URL has no valid host (expected a domain such as your-org.okta.com)")
+    if "#" in url:
+        raise wrong("a URL must not hold a fragment ('#…')")
+    if "//" in parts.path:
+        raise wrong("the URL's path holds '//' (is there a '/' at the end of a variable's value?)")
+    return url
+
+
+def _check_source_url(url: str) -> str:
+    check_url(url)
+    if "?" in url:
+        raise wrong("the URL holds parameters after '?' (they belong in 'query_params')")
+    return url
+
+
+def _check_text(what: str, pattern: re.Pattern[str]) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            raise wrong(what)
+        return text
+
+    return AfterValidator(check)
+
+
+def locate(text: str, base: Path) -> Path:
+    """A path as written in a config, made absolute: `~` expanded, a relative one below `base`.
+
+    Raises:
+        ValueError: It is empty, holds a NUL, or its `~user` is unknown.
+    """
+    if not text or "\x00" in text:
+        raise ValueError("expected a path, which is not empty and holds no NUL")
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError("the home directory that '~' stands for is not known (write the path in full)") from None
+    return base / path
+
+
+def _locate_by_context(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, str):
+        return value
+    context = info.context if isinstance(info.context, Mapping) else {}
+    base = context.get("base")
+    try:
+        return locate(value, base if isinstance(base, Path) else Path.cwd())
+    except ValueError as error:
+        raise wrong(str(error)) from None
+
+
+Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)]
+"""A time span above zero, at most a week."""
+
+SecondsOrZero = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]
+"""A time span of zero or more, at most a week."""
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+"""How many of something: at least one."""
+
+SourceUrl = Annotated[str, AfterValidator(_check_source_url)]
+TokenUrl = Annotated[str, AfterValidator(check_url)]
+
+LocatedPath = Annotated[Path, BeforeValidator(_locate_by_context), WithJsonSchema({"type": "string", "minLength": 1})]
+"""A path, absolute once validated: relative ones lie below the validation context's `base` (the config's folder)."""
+
+EnvName = Annotated[
+    str,
+    _check_text("expected the NAME of an environment variable, not its value (letters, digits, '_')", _ENV_NAME),
+]
+Dotted = Annotated[str, _check_text("expected a dotted path into the event, such as 'uuid' or 'actor.id'", _DOTTED)]
+Prefix = Annotated[str, _check_text("expected printable ASCII without spaces at its ends", _PREFIX)]
+Scope = Annotated[str, _check_text("a scope is one word without spaces, such as okta.logs.read", _SCOPE)]
+Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]

@@ -1,0 +1,182 @@
+"""One source: what to ask, how often, how to follow pages, how to bear failures, and how to name its events."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from hel.config.auth import Auth
+from hel.config.fields import Count, Dotted, Label, Seconds, SecondsOrZero, SourceUrl
+from hel.config.section import Conflict, Section, wrong
+
+OKTA_LOG_PATH = "/api/v1/logs"
+
+
+class Schedule(Section):
+    """When a source is asked."""
+
+    interval_secs: Seconds = Field(60, description="Seconds from one start to the next.")
+    jitter_secs: SecondsOrZero = Field(
+        10, description="Up to this many seconds are added at random, so that sources don't start together."
+    )
+
+
+class LinkHeaderPagination(Section):
+    """Pages by the Link header (RFC 8288)."""
+
+    strategy: Literal["link_header"] = Field(description="Follow the URL in the Link header.")
+    rel: Label = Field("next", description="The relation of the link to follow.")
+    max_pages: Count = Field(100, description="The most pages in one tick; the next tick goes on from there.")
+    end_on: Literal["short_page"] | None = Field(
+        None, description="`short_page`: a page with fewer events than the URL's `limit` also ends the tick."
+    )
+
+
+class NoPagination(Section):
+    """One request a tick."""
+
+    strategy: Literal["none"] = Field(description="One page is all there is.")
+
+
+Pagination = Annotated[LinkHeaderPagination | NoPagination, Field(discriminator="strategy")]
+
+
+class Retries(Section):
+    """How often and how fast a failed request is sent again."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
+        3, description="Sends in all, the first one and those after a 429 included."
+    )
+    initial_backoff_secs: SecondsOrZero = Field(1, description="The wait before the second send.")
+    max_backoff_secs: SecondsOrZero = Field(60, description="The longest wait between two sends.")
+    multiplier: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = Field(
+        2.0, description="By how much each wait is longer than the one before."
+    )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """The first wait is not above the longest one."""
+        try:
+            first = float(given.get("initial_backoff_secs", 1))
+            most = float(given.get("max_backoff_secs", 60))
+        except (TypeError, ValueError):
+            return
+        if first > most:
+            where = "max_backoff_secs" if "max_backoff_secs" in given else "initial_backoff_secs"
+            yield (where,), f"initial_backoff_secs ({first:g}) is above max_backoff_secs ({most:g})"
+
+
+class CircuitBreaker(Section):
+    """When a failing source is left alone for a while."""
+
+    enabled: bool = Field(default=True, description="Whether a failing source is left alone for a while.")
+    failure_threshold: Count = Field(5, description="Failures in a row that open the circuit.")
+    success_threshold: Count = Field(2, description="Successes in a row that close it again.")
+    half_open_timeout_secs: Seconds = Field(60, description="Seconds until an open circuit is tried again.")
+
+
+class RateLimit(Section):
+    """How the API's rate limit is kept."""
+
+    respect_headers: bool = Field(default=True, description="Wait as `Retry-After` and the rate-limit headers say.")
+    page_delay_secs: SecondsOrZero = Field(0, description="Seconds to wait between two pages of a tick.")
+    max_wait_secs: SecondsOrZero = Field(
+        900, description="The longest wait for a rate limit's reset; a longer `Retry-After` ends the tick."
+    )
+
+
+class Resilience(Section):
+    """How failures and limits are borne."""
+
+    timeout_secs: Seconds = Field(30, description="Seconds that one request may take.")
+    retries: Retries = Field(default_factory=Retries, description="Sending a failed request again.")
+    circuit_breaker: CircuitBreaker = Field(
+        default_factory=CircuitBreaker, description="Leaving a failing source alone."
+    )
+    rate_limit: RateLimit = Field(default_factory=RateLimit, description="Keeping the API's rate limit.")
+
+
+class Dedupe(Section):
+    """Dropping events that were already delivered."""
+
+    id_path: Dotted = Field(description="Dotted path to the event's ID, for example `uuid`.")
+    capacity: Count = Field(100_000, description="How many IDs are remembered, across restarts.")
+
+
+class Transform(Section):
+    """Which parts of an event become the line's own `ts` and `meta.id`."""
+
+    timestamp_field: Dotted | None = Field(
+        None,
+        description="Dotted path to the event's time for `ts`; default: the first string among `published`, "
+        "`timestamp`, `ts`, `created_at`.",
+    )
+    id_field: Dotted | None = Field(
+        None, description="Dotted path to the value for `meta.id`; default: `dedupe.id_path`."
+    )
+
+
+def _check_label_key(key: str) -> str:
+    if key in {"ts", "endpoint", "event", "meta"}:
+        raise wrong(f"'{key}' is already a key of every output line (choose another name)")
+    return key
+
+
+class SourceConfig(Section):
+    """One API to collect from."""
+
+    url: SourceUrl = Field(description="What to GET, without parameters; `https://DOMAIN/api/v1/logs` for Okta.")
+    schedule: Schedule = Field(default_factory=Schedule, description="When it is asked.")
+    auth: Auth | None = Field(None, description="How requests are authorised; nothing is sent without it.")
+    pagination: Pagination = Field(
+        default_factory=lambda: LinkHeaderPagination(strategy="link_header"),
+        description="How pages follow each other; default: the Link header.",
+    )
+    resilience: Resilience = Field(default_factory=Resilience, description="How failures and limits are borne.")
+    from_: str | None = Field(
+        None, alias="from", description="Where to start when nothing is stored yet, sent as `from_param`."
+    )
+    from_param: Label | None = Field(
+        None,
+        description="The query parameter that takes `from`; default `since` where the URL's path is "
+        "`/api/v1/logs`, else none.",
+    )
+    query_params: dict[Label, str] = Field(
+        default_factory=dict,
+        description="Query parameters of the first request, as text: `limit`, `filter`, …",
+    )
+    dedupe: Dedupe | None = Field(None, description="Dropping events that were already delivered.")
+    transform: Transform = Field(default_factory=Transform, description="Parts of the event for `ts` and `meta`.")
+    source_label_key: Annotated[Label, AfterValidator(_check_label_key)] = Field(
+        "source", description="The key in each line that names the source."
+    )
+    source_label_value: Label = Field(
+        "", description="The value of that key; default: the source's name. No two sources may share it."
+    )
+
+    @classmethod
+    def completed(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Okta's log takes `from` as `since`."""
+        url = given.get("url")
+        if given.get("from_param") is None and isinstance(url, str) and _path(url) == OKTA_LOG_PATH:
+            return {**given, "from_param": "since"}
+        return given
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """A start needs a parameter to travel in, and that parameter must not be given twice."""
+        if given.get("from") is None:
+            return
+        param, params = given.get("from_param"), given.get("query_params")
+        if param is None and isinstance(given.get("url"), str):
+            yield ("from",), "no 'from_param' says in which query parameter 'from' is sent (for Okta: since)"
+        if isinstance(param, str) and isinstance(params, Mapping) and param in params:
+            yield ("query_params", str(param)), f"'from' is already sent as '{param}' (keep one of the two)"
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path.rstrip("/")
+    except ValueError:
+        return ""

@@ -1,0 +1,118 @@
+"""Reads a reply as a page: its events, what to ask now (`next`), and where the next tick starts (`resume`).
+
+The rules that every strategy shares live here: a `next` stays on the scheme, host and port of its source, and no
+page is asked for twice in one tick.
+"""
+
+from typing import Protocol
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+
+from hel import events
+from hel.errors import PagingLoopError, ReplyError
+from hel.paging import link_header
+from hel.records import Checkpoint, Page, Reply, Request, origin_of
+
+
+class Pager(Protocol):
+    """What one tick of one source asks, page by page."""
+
+    def first(self, checkpoint: Checkpoint | None) -> Request:
+        """The tick's first request."""
+        ...
+
+    def read(self, request: Request, reply: Reply) -> Page:
+        """The page that a reply to this request is."""
+        ...
+
+
+def question_url(url: str, parameters: dict[str, str]) -> str:
+    """The URL that asks a source's question: its parameters in the order given, percent-encoded (RFC 3986 §2)."""
+    return f"{url}?{urlencode(parameters)}" if parameters else url
+
+
+class SinglePage:
+    """`strategy: none`: one request a tick, and every tick asks the same."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def first(self, checkpoint: Checkpoint | None) -> Request:  # noqa: ARG002  # it has no place to resume from
+        """The question itself."""
+        return Request("GET", self._url, _ACCEPT)
+
+    def read(self, request: Request, reply: Reply) -> Page:  # noqa: ARG002  # one page needs no request to go by
+        """The only page."""
+        return Page(events.split(reply.body), None, None)
+
+
+class LinkHeaderPager:
+    """`strategy: link_header`: the API's own link says what comes next, and is followed byte for byte.
+
+    A polling query (no `until`, ascending) ends its tick at an empty page whose link is then kept: Okta always sends
+    one, "ask again later" (https://developer.okta.com/docs/reference/api/system-log/). A bounded or descending query
+    may have short or empty pages in its middle; only a missing link ends it, and then the source is finished.
+
+    Args:
+        url: The question, parameters included.
+        rel: The relation type to follow.
+        end_on_short_page: A page shorter than the `limit` in its own URL ends a polling tick, too.
+    """
+
+    def __init__(self, url: str, rel: str = "next", *, end_on_short_page: bool = False) -> None:
+        self._url = url
+        self._rel = rel
+        self._end_on_short_page = end_on_short_page
+        parameters = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
+        self._bounded = "until" in parameters or parameters.get("sortorder", "").upper() == "DESCENDING"
+        self._asked: set[str] = set()
+
+    def first(self, checkpoint: Checkpoint | None) -> Request:
+        """The stored link, or the question itself."""
+        url = self._url
+        if checkpoint is not None and checkpoint.resume is not None:
+            url = stay_home(self._url, checkpoint.resume, "the stored cursor")
+        self._asked = {url}
+        return Request("GET", url, _ACCEPT)
+
+    def read(self, request: Request, reply: Reply) -> Page:
+        """Split the body and follow the link."""
+        found = events.split(reply.body)
+        link = link_header.find(reply.header_values("link"), self._rel)
+        if link is None:
+            return Page(found, None, request.url, finished=self._bounded)
+        url = stay_home(self._url, urljoin(request.url, link) if "://" not in link else link, "the next link")
+        if not self._bounded and (not found or self._short(request, len(found))):
+            return Page(found, None, url)
+        if url in self._asked:
+            raise PagingLoopError(
+                f"the API's next link leads back to a page of the same tick: {url}",
+                "report it to the API's vendor; the checkpoint stays where it is",
+            )
+        self._asked.add(url)
+        return Page(found, Request("GET", url, _ACCEPT), url)
+
+    def _short(self, request: Request, count: int) -> bool:
+        limit = request.query.get("limit", "")
+        return self._end_on_short_page and limit.isdecimal() and count < int(limit)
+
+
+def stay_home(home: str, url: str, what: str) -> str:
+    """The URL, if it may be asked with this source's credential.
+
+    Raises:
+        ReplyError: It is malformed, names a user, or leads to another scheme, host or port.
+    """
+    try:
+        parts = urlsplit(url)
+        same = origin_of(url) == origin_of(home) and parts.username is None and parts.password is None
+    except ValueError:
+        same = False
+    if not same or not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
+        raise ReplyError(
+            f"{what} leads away from {origin_of(home)}: {url!a}",
+            "nothing was sent there; if the org has moved, change `url` to its new domain",
+        )
+    return url
+
+
+_ACCEPT = {"accept": "application/json"}

@@ -1,0 +1,58 @@
+"""How long to wait before another try. A law: numbers in, a number out.
+
+stamina counts the attempts and sleeps; its hook returns what stands here.
+"""
+
+from dataclasses import dataclass
+
+from hel.policy import rate_headers
+from hel.policy.limiter import RESET_MARGIN_S
+from hel.records import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential backoff with full spread.
+
+    Attributes:
+        initial_s: The shortest wait.
+        max_s: The longest wait.
+        multiplier: How much the upper end grows with each try.
+    """
+
+    initial_s: float
+    max_s: float
+    multiplier: float
+
+    def wait_s(self, tries: int, draw: float) -> float:
+        """Uniform between `initial` and min(`max`, `initial` x `multiplier` ** `tries`).
+
+        Args:
+            tries: How many tries have failed, at least 1.
+            draw: A uniform random number in [0, 1).
+        """
+        try:
+            upper = min(self.max_s, self.initial_s * self.multiplier**tries)
+        except OverflowError:
+            upper = self.max_s
+        lower = min(self.initial_s, upper)
+        return lower + (upper - lower) * draw
+
+
+def asked_wait_s(reply: Reply, max_wait_s: float) -> float | None:
+    """How long the server asks to be left alone after a refusal for load; None where it does not say.
+
+    `Retry-After` is never undercut. A 429 without one waits for the window's reset, judged against the answer's own
+    `Date`, and a second more; a reset further ahead than `max_wait_s` is not believed.
+
+    Args:
+        reply: The refusal (408, 425, 429 or 5xx).
+        max_wait_s: The longest wait that a reset header may ask for.
+    """
+    asked = rate_headers.retry_after_s(reply)
+    if asked is not None:
+        return asked
+    reading = rate_headers.read(reply)
+    if reply.status != 429 or reading is None or reading.is_concurrency:
+        return None
+    return min(max(reading.reset_in_s, 0.0) + RESET_MARGIN_S, max_wait_s)

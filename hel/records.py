@@ -1,0 +1,132 @@
+"""The values that travel: a Request goes out, a Reply comes back, a Page is read from it, a Batch is delivered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request, its URL used byte for byte.
+
+    Attributes:
+        method: Upper case, as it is sent and as a DPoP proof's `htm` names it (RFC 9449 §4.2).
+        url: Absolute; path and query are sent exactly as they stand here.
+        headers: Without credentials; those are added for each send.
+        content: The body, or nothing.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content: bytes | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port (RFC 6454 §4), the port always named."""
+        return origin_of(self.url)
+
+    @property
+    def path(self) -> str:
+        """The URL's path, without query."""
+        return urlsplit(self.url).path or "/"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters, decoded; the last of a repeated one."""
+        return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
+
+
+def origin_of(url: str) -> str:
+    """The origin of an absolute URL: `scheme://host:port`, lower case, the default port written out."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname or ''}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer, read to its end.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Name (lower case) and value in the order received; a name may come more than once.
+        body: The decoded body.
+        received_at: When the last byte came, epoch seconds by the machine's clock.
+        took_s: From the first byte sent to the last byte received.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    received_at: float
+    took_s: float = 0.0
+
+    def header(self, name: str) -> str | None:
+        """The first value of a header, or None; `name` in lower case."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def header_values(self, name: str) -> list[str]:
+        """Every value of a header in the order received; `name` in lower case."""
+        return [value for key, value in self.headers if key == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What one reply says about paging.
+
+    Attributes:
+        events: Each event's own JSON text.
+        next: What to ask now, or None at the end of the tick.
+        resume: Where the next tick starts; None where the API leaves no lasting place.
+        finished: True when a bounded query has been read to its end and nothing more will come.
+    """
+
+    events: list[bytes]
+    next: Request | None
+    resume: str | None
+    finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a source stands, once everything before it has been delivered.
+
+    Attributes:
+        question: Digest of `url`, `from` and `query_params`; `resume` answers only this question.
+        resume: The URL at which the next tick starts, or None to start with the question itself.
+        newest_at: The newest delivered event's own time, epoch seconds, or None before the first one.
+        newest: The same as the event's own text.
+        finished: A bounded query that has been read to its end.
+        events: How many events this source has delivered since its state was made.
+        updated_at: When this was written, epoch seconds.
+    """
+
+    question: str
+    resume: str | None = None
+    newest_at: float | None = None
+    newest: str | None = None
+    finished: bool = False
+    events: int = 0
+    updated_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The lines of one page and where their source stands once they are delivered.
+
+    Attributes:
+        source: The source's name.
+        lines: NDJSON, each line with its newline.
+        count: How many lines.
+        keys: 16 bytes for each line: what a repetition of it would be recognised by.
+        newest_at: The newest event time in this batch, epoch seconds, or None.
+        checkpoint: Committed with the lines, or None where they do not move it.
+    """
+
+    source: str
+    lines: bytes
+    count: int
+    keys: bytes
+    newest_at: float | None
+    checkpoint: Checkpoint | None

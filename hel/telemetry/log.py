@@ -1,0 +1,108 @@
+"""The log: one event name a line with fields, on stderr. Never headers, bodies, queries or secrets.
+
+What happens is said once, as an event; whoever wants to know (the log, `hel test`'s report) taps the same stream.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Literal, Protocol, Self, TextIO
+
+import structlog
+
+from hel.telemetry.printable import printable
+
+Tap = Callable[[str, Mapping[str, Any]], None]
+"""Told of every event, whatever the level: its name and its fields."""
+
+
+class Log(Protocol):
+    """Says events; `bind` adds fields to all that follow."""
+
+    def bind(self, **fields: Any) -> Self:
+        """The same log with more fields."""
+        ...
+
+    def debug(self, event: str, **fields: Any) -> None:
+        """Of use when looking for a fault."""
+        ...
+
+    def info(self, event: str, **fields: Any) -> None:
+        """What a quiet day looks like."""
+        ...
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Somebody should look at it in time."""
+        ...
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Something failed."""
+        ...
+
+
+def make_log(
+    level: str = "info",
+    style: Literal["auto", "pretty", "json"] = "auto",
+    taps: tuple[Tap, ...] = (),
+    stream: TextIO | None = None,
+) -> Log:
+    """A log for this process.
+
+    Args:
+        level: The lowest level that is written: `debug`, `info`, `warning` or `error`.
+        style: `pretty` for people, `json` for machines, `auto` by whether the stream is a terminal.
+        taps: Told of every event before the level is looked at.
+        stream: Where it is written; stderr by default.
+    """
+    out = sys.stderr if stream is None else stream
+    pretty = style == "pretty" or (style == "auto" and out.isatty())
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        *(_tapping(tap) for tap in taps),
+        _level_filter(logging.getLevelNamesMapping()[level.upper()]),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    if pretty:
+        processors += [_escape, structlog.dev.ConsoleRenderer(colors=_wants_colour(out), pad_event_to=0)]
+    else:
+        processors += [structlog.processors.EventRenamer("event"), structlog.processors.JSONRenderer()]
+    log: Log = structlog.wrap_logger(
+        structlog.WriteLogger(out),
+        processors=processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        cache_logger_on_first_use=True,
+    )
+    return log
+
+
+def _wants_colour(out: TextIO) -> bool:
+    return out.isatty() and not os.environ.get("NO_COLOR")
+
+
+def _tapping(tap: Tap) -> structlog.typing.Processor:
+    def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        tap(event["event"], {name: value for name, value in event.items() if name != "event"})
+        return event
+
+    return process
+
+
+def _level_filter(lowest: int) -> structlog.typing.Processor:
+    names = logging.getLevelNamesMapping()
+
+    def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if names[event["level"].upper()] < lowest:
+            raise structlog.DropEvent
+        return event
+
+    return process
+
+
+def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What an API sends may hold escape sequences; a terminal must not act on them."""
+    return {
+        name: printable(value, limit=2000) if isinstance(value, str) and name != "exception" else value
+        for name, value in event.items()
+    }
