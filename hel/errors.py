@@ -48,6 +48,10 @@ class SinkError(HelError):
     """The output can't be written."""
 
 
+class ClosedOutputError(SinkError):
+    """Nobody reads the output any more; trying again is of no use."""
+
+
 class SourceError(HelError):
     """Ends one tick of one source; other sources go on."""
 

@@ -5,11 +5,13 @@ values: `1.0` and a 30-digit integer survive). Only insignificant whitespace tha
 one event is one line.
 """
 
+import codecs
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import msgspec
 
@@ -19,6 +21,7 @@ TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
 _SPACE = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -32,59 +35,67 @@ def split(body: bytes) -> list[bytes]:
     Raises:
         ReplyError: The body is no JSON array of objects.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
     try:
-        text = body.decode()
+        body.decode()
     except UnicodeDecodeError as error:
         raise ReplyError(f"the answer is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
     try:
         events = [bytes(raw) for raw in _pages.decode(body)]
     except (msgspec.DecodeError, RecursionError):
-        events = _split_slowly(text)
+        events = [text.encode() for text in _split_slowly(body.decode())]
     for number, event in enumerate(events, 1):
         if not event.startswith(b"{"):
-            raise ReplyError(f"item {number} of the answer is no JSON object but {_shown(event)}")
+            raise ReplyError(f"item {number} of the answer is no JSON object but {_shown(event.decode())}", _FIX)
     return [_on_one_line(event) for event in events]
 
 
-def _split_slowly(text: str) -> list[bytes]:
+_FIX = "check `url`: it must be an API endpoint that answers with a JSON array of events"
+
+
+def _split_slowly(text: str) -> Iterator[str]:
     """Split an array with the standard library's scanner, which accepts all of JSON."""
-    scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant).raw_decode
-    at = _SPACE.match(text).end()  # type: ignore[union-attr]  # the pattern matches the empty string
+    at = _skip(text, 0)
     if text[at : at + 1] != "[":
-        raise ReplyError(f"the answer is no JSON array of events: it starts with {_shown(text[at:].encode())}")
-    events: list[bytes] = []
+        raise ReplyError(f"the answer is no JSON array of events: it starts with {_shown(text[at:])}", _FIX)
     at = _skip(text, at + 1)
-    try:
-        while text[at : at + 1] != "]" or events:
-            _, end = scan(text, at)
-            events.append(text[at:end].encode())
-            at = _skip(text, end)
-            if text[at : at + 1] == "]":
-                break
-            if text[at : at + 1] != ",":
-                raise ReplyError(f"the answer is cut off or malformed at character {at}: expected ',' or ']'")
+    more = text[at : at + 1] != "]"
+    while more:
+        end = _end_of_value(text, at)
+        yield text[at:end]
+        at = _skip(text, end)
+        more = text[at : at + 1] == ","
+        if more:
             at = _skip(text, at + 1)
-    except (ValueError, RecursionError) as error:
-        raise ReplyError(f"the answer is no complete JSON: {_reason(error)}") from None
-    if text[_skip(text, at + 1) :]:
+    if text[at : at + 1] != "]":
+        raise ReplyError(f"the answer is cut off or malformed at character {at}: expected ',' or ']'")
+    if _skip(text, at + 1) != len(text):
         raise ReplyError(f"the answer goes on after its JSON array, at character {at + 1}")
-    return events
 
 
-def _skip(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches the empty string
+def _end_of_value(text: str, at: int) -> int:
+    """Where the JSON value that starts here ends."""
+    try:
+        return _scan(text, at)[1]
+    except RecursionError:
+        raise ReplyError(f"the answer is nested too deep at character {at}") from None
+    except ValueError as error:
+        raise ReplyError(f"the answer is no complete JSON: {error}") from None
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _reason(error: Exception) -> str:
-    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+_scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant).raw_decode
 
 
-def _shown(text: bytes) -> str:
-    return ascii(text[:40].decode(errors="replace")) if text else "nothing"
+def _skip(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches the empty string
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:40]) if text else "nothing"
 
 
 def _on_one_line(event: bytes) -> bytes:
@@ -151,7 +162,13 @@ class LineMaker:
         stamp = ts or f'"{utc_text(collected_at)}"'.encode()
         text = b"".join((self._head, stamp, self._middle, event, b',"meta":{', meta, b"}}\n"))
         key = found.get(self._key) if self._key else None
-        return Line(text, None if key == b"null" else key, json.loads(ts) if ts else None)
+        return Line(text, None if key == b"null" else key, _text(ts) if ts else None)
+
+
+def _text(raw: bytes) -> str | None:
+    """A JSON string's text; None where it holds a lone surrogate, which is no text that could be stored or sent."""
+    text: str = json.loads(raw)
+    return None if _SURROGATE.search(text) else text
 
 
 class _Peek:
@@ -175,45 +192,46 @@ class _Peek:
 
     def __call__(self, event: bytes) -> dict[str, bytes]:
         try:
-            record = self._decode(event)
-        except msgspec.DecodeError:
-            return self._slowly(event)
+            return self._quickly(event)
+        except (msgspec.DecodeError, RecursionError):
+            return self._slowly(event.decode())
+
+    def _quickly(self, event: bytes) -> dict[str, bytes]:
+        record = self._decode(event)
         found: dict[str, bytes] = {}
         for path, parts in self._paths.items():
             raw = bytes(getattr(record, self._attributes[parts[0]]))
             for part in parts[1:]:
-                raw = _member(raw, part)
+                raw = bytes(_objects.decode(raw).get(part, b"")) if raw.startswith(b"{") else b""
             if raw:
                 found[path] = raw
         return found
 
-    def _slowly(self, event: bytes) -> dict[str, bytes]:
-        """The same for an event with lone surrogates; ids and times are plain values, so they may be re-encoded."""
-        value = json.loads(event, parse_float=_Number, parse_int=_Number)
+    def _slowly(self, event: str) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
         for path, parts in self._paths.items():
-            at: Any = value
+            raw = event
             for part in parts:
-                at = at.get(part, _MISSING) if isinstance(at, dict) else _MISSING
-            if at is not _MISSING:
-                found[path] = at.encode() if isinstance(at, _Number) else json.dumps(at, default=str).encode()
+                raw = _members(raw).get(part, "") if raw.startswith("{") else ""
+            if raw:
+                found[path] = raw.encode()
         return found
 
 
-class _Number(str):
-    """A number kept as its own text."""
-
-    __slots__ = ()
-
-
-_MISSING = object()
-
-
-def _member(raw: bytes, name: str) -> bytes:
-    """The raw JSON of one member of an object; empty where there is no such member."""
-    if not raw.startswith(b"{"):
-        return b""
-    return bytes(_objects.decode(raw).get(name, b""))
+def _members(text: str) -> dict[str, str]:
+    """The raw JSON of each member of a well-formed object; of a repeated name the last."""
+    members: dict[str, str] = {}
+    at = _skip(text, 1)
+    while text[at] != "}":
+        name_end = _end_of_value(text, at)
+        name = json.loads(text[at:name_end])
+        at = _skip(text, _skip(text, name_end) + 1)  # behind the colon
+        end = _end_of_value(text, at)
+        members[name] = text[at:end]
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return members
 
 
 def utc_text(at: float) -> str:
@@ -222,9 +240,9 @@ def utc_text(at: float) -> str:
 
 
 def parse_time(text: str) -> float | None:
-    """RFC 3339 to epoch seconds; None for anything else."""
+    """RFC 3339 to epoch seconds; None for anything else. A time without an offset is taken as UTC."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text.upper())
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

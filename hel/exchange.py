@@ -6,17 +6,19 @@ renewed costs one more send inside the same attempt.
 
 import asyncio
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import stamina
 
-from hel.auth.credential import Credential, Renewal, Send
+from hel.auth.credential import Credential, Hear, Renewal, Send
 from hel.clock import Clock
-from hel.errors import SourceError, UnreachableError
+from hel.errors import AuthError, RefusedError, ReplyError, SourceError, UnreachableError
+from hel.events import utc_text
 from hel.policy import rate_headers, retry, verdict
 from hel.policy.breaker import Breaker
 from hel.policy.diagnosis import Facts, Stage
 from hel.policy.limiter import Limiter
+from hel.policy.rate_headers import RateReading
 from hel.policy.retry import Backoff
 from hel.policy.verdict import Action, Verdict
 from hel.recording import Recorder
@@ -36,7 +38,7 @@ class Rules:
         max_attempts: Sends of one request, the first and those after a 429 included.
         backoff: Between them, where the server does not say.
         respect_headers: Wait as the server's headers ask.
-        max_wait_s: The longest wait that a reset header may ask for.
+        max_wait_s: The longest wait for a reset; a longer `Retry-After` ends the tick.
     """
 
     timeout_s: float
@@ -47,13 +49,23 @@ class Rules:
 
 
 class _AgainError(Exception):
-    """An attempt failed in a way that another one may mend."""
+    """An attempt failed in a way that another one may mend.
 
-    def __init__(self, judged: Verdict, asked_wait_s: float | None) -> None:
-        super().__init__(str(judged.error))
-        self.error = judged.error or SourceError("failed")
-        self.counts = judged.counts
+    Args:
+        error: What ends the tick if it was the last attempt.
+        counts: Whether the breaker counts that.
+        asked_wait_s: How long the server asks to be left alone; None where it does not say.
+    """
+
+    def __init__(self, error: SourceError, *, counts: bool, asked_wait_s: float | None = None) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.counts = counts
         self.asked_wait_s = asked_wait_s
+
+
+_COUNTED = (AuthError, RefusedError, ReplyError, UnreachableError)
+"""What the breaker counts: the API's failures, not those of a recording that can't be written."""
 
 
 class Exchange:
@@ -104,12 +116,16 @@ class Exchange:
         try:
             reply = await self._attempts(request)
         except _AgainError as last:
-            self._report(failed=last.counts, because=last.error)
+            self._report(last.error, failed=last.counts)
             raise last.error from last.error.__cause__
         except SourceError as error:
-            self._report(failed=True, because=error)
+            self._report(error, failed=isinstance(error, _COUNTED))
             raise
-        self._report(failed=False)
+        except BaseException:  # cancelled: a probe that was under way must not bar the next one
+            if self._breaker is not None:
+                self._breaker.said_nothing()
+            raise
+        self._report(None, failed=False)
         return reply
 
     async def _attempts(self, request: Request) -> Reply:
@@ -117,13 +133,7 @@ class Exchange:
         tries = 0
 
         def wait_s(error: Exception) -> bool | float:
-            if not isinstance(error, _AgainError) or tries >= self._rules.max_attempts:
-                return False
-            wait = error.asked_wait_s
-            if wait is None:
-                wait = self._rules.backoff.wait_s(tries, random.random())  # noqa: S311  # spread, not secrecy
-            self._say_retry(error, tries, wait)
-            return wait
+            return self._wait_s(error, tries) if isinstance(error, _AgainError) else False
 
         async for attempt in stamina.retry_context(on=wait_s, attempts=self._rules.max_attempts, timeout=None):
             with attempt:
@@ -131,71 +141,75 @@ class Exchange:
                 return await self._attempt(request)
         raise AssertionError("stamina yields an attempt or raises")
 
+    def _wait_s(self, error: _AgainError, tries: int) -> bool | float:
+        """How long to wait before the next attempt, or False for none. What the server asks holds for all sources."""
+        wait = error.asked_wait_s
+        if wait is not None:
+            self._limiter.hold(self._clock.monotonic() + wait)
+        if tries >= self._rules.max_attempts or (wait or 0.0) > self._rules.max_wait_s:
+            return False
+        if wait is None:
+            wait = self._rules.backoff.wait_s(tries, random.random())  # noqa: S311  # spread, not secrecy
+        self._say_retry(error, tries, wait)
+        return float(wait)
+
     async def _attempt(self, request: Request) -> Reply:
         """One attempt: one send, and one more for each kind of renewal that a 401 calls for."""
         renewed: set[Renewal] = set()
         while True:
-            reply = await self._send(request)
+            reply, renewal = await self._send(request)
             judged = verdict.judge(reply, Stage.API, self._facts)
             if judged.action is Action.TAKE:
                 return reply
-            if judged.action is Action.RENEW:
-                renewal = self._credential.renew(request, reply)
-                if renewal is not None and renewal not in renewed:
-                    renewed.add(renewal)
-                    self._log.debug("request.renewed", reason=renewal.value)
-                    continue
-            self._refuse(judged, reply)
+            if judged.action is not Action.RENEW or renewal is None or renewal in renewed:
+                raise _failure(judged, reply, self._rules)
+            renewed.add(renewal)
+            self._log.debug("request.renewed", reason=renewal.value)
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request) -> tuple[Reply, Renewal | None]:
         """Wait for a place in the window, sign, send, and learn from the answer."""
         await self._permit()
         self._limiter.sent()
+        reply = reading = None
         try:
             headers = await self._credential.sign(request)
-            signed = Request(request.method, request.url, {**request.headers, **headers}, request.content)
+            signed = replace(request, headers={**request.headers, **headers})
             reply = await self._transport.send(signed, self._rules.timeout_s)
+            reading = rate_headers.read(reply)
         except UnreachableError as error:
-            self._refuse(verdict.judge_failure(error), None)
-            raise
+            raise _failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         finally:
-            self._limiter.answered()
-        self._credential.learn(request, reply)
-        reading = rate_headers.read(reply) if self._rules.respect_headers else None
-        if reading is not None:
-            self._limiter.learn(reading, self._clock.monotonic())
-        self._say_answered(reply)
+            if reply is None:
+                self._limiter.lost()
+            else:
+                self._limiter.answered(reading if self._rules.respect_headers else None, self._clock.monotonic())
+        renewal = self._credential.learn(signed, reply)
+        self._say_answered(reply, reading)
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.record, request, reply)
-        return reply
-
-    def _refuse(self, judged: Verdict, reply: Reply | None) -> None:
-        """Raise what a verdict other than TAKE means."""
-        if judged.action is Action.AGAIN:
-            wait = None
-            if reply is not None and self._rules.respect_headers:
-                wait = retry.asked_wait_s(reply, self._rules.max_wait_s)
-            raise _AgainError(judged, wait)
-        raise judged.error or AssertionError("a refusal without an error")
+        return reply, renewal
 
     async def _permit(self) -> None:
         """Wait until the budget allows a request; a reply to another one may shorten the wait."""
         said = False
         while (delay := self._limiter.delay(self._clock.monotonic())) > 0:
-            if not said:
-                self._log.info("limit.paused", wait_s=round(delay, 1))
+            if not said and delay > _RECHECK_S:
+                until = utc_text(self._clock.now() + delay)
+                self._log.info("limit.paused", wait_s=round(delay, 1), until=until)
                 said = True
             await self._clock.sleep(min(delay, _RECHECK_S))
 
-    def _report(self, *, failed: bool, because: SourceError | None = None) -> None:
+    def _report(self, error: SourceError | None, *, failed: bool) -> None:
         """Tell the breaker how a request ended after its retries."""
         if self._breaker is None:
             return
         now = self._clock.monotonic()
-        changed = self._breaker.failed(now) if failed else because is None and self._breaker.succeeded(now)
-        if changed:
-            say = self._log.warning if failed else self._log.info
-            say(f"circuit.{self._breaker.circuit.value}", **({"because": str(because)} if because else {}))
+        if failed and self._breaker.failed(now):
+            self._log.warning(f"circuit.{self._breaker.circuit.value}", because=str(error))
+        elif error is None and self._breaker.succeeded(now):
+            self._log.info(f"circuit.{self._breaker.circuit.value}")
+        elif error is not None and not failed:
+            self._breaker.said_nothing()
 
     def _say_retry(self, error: _AgainError, tries: int, wait: float) -> None:
         self._log.warning(
@@ -206,8 +220,7 @@ class Exchange:
             wait_s=round(wait, 1),
         )
 
-    def _say_answered(self, reply: Reply) -> None:
-        reading = rate_headers.read(reply)
+    def _say_answered(self, reply: Reply, reading: RateReading | None) -> None:
         self._log.debug(
             "request.answered",
             status=reply.status,
@@ -221,24 +234,30 @@ class Exchange:
 _RECHECK_S = 1.0
 
 
+def _failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
+    """What a verdict other than TAKE raises."""
+    error = judged.error or SourceError("the answer was refused")
+    if judged.action is not Action.AGAIN:
+        return error
+    asked = retry.asked_wait_s(reply, rules.max_wait_s) if reply is not None and rules.respect_headers else None
+    return _AgainError(error, counts=judged.counts, asked_wait_s=asked)
+
+
 def token_sender(transport: Transport, rules: Rules, facts: Facts) -> Send:
     """How a credential asks its token server: one send, whose passing troubles end the attempt it belongs to.
 
     The next attempt asks again, with a fresh assertion.
     """
 
-    async def send(request: Request) -> Reply:
+    async def send(request: Request, hear: Hear) -> Reply:
         try:
             reply = await transport.send(request, rules.timeout_s)
         except UnreachableError as error:
-            judged = verdict.judge_failure(error)
-            if judged.action is Action.AGAIN:
-                raise _AgainError(judged, None) from error
-            raise
+            raise _failure(verdict.judge_failure(error), None, rules) from error.__cause__
+        hear(reply)
         judged = verdict.judge(reply, Stage.TOKEN, facts)
         if judged.action is Action.AGAIN:
-            wait = retry.asked_wait_s(reply, rules.max_wait_s) if rules.respect_headers else None
-            raise _AgainError(judged, wait)
+            raise _failure(judged, reply, rules)
         return reply
 
     return send

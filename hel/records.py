@@ -95,18 +95,20 @@ class Checkpoint:
     Attributes:
         question: Digest of `url`, `from` and `query_params`; `resume` answers only this question.
         resume: The URL at which the next tick starts, or None to start with the question itself.
-        newest_at: The newest delivered event's own time, epoch seconds, or None before the first one.
-        newest: The same as the event's own text.
+        newest: The newest delivered event's own time, as the event's text; None before the first one.
+        newest_at: The same in epoch seconds, or None where the text is no time.
         finished: A bounded query that has been read to its end.
+        overlapping: `resume` may lead over ground that was delivered before.
         events: How many events this source has delivered since its state was made.
         updated_at: When this was written, epoch seconds.
     """
 
     question: str
     resume: str | None = None
-    newest_at: float | None = None
     newest: str | None = None
+    newest_at: float | None = None
     finished: bool = False
+    overlapping: bool = False
     events: int = 0
     updated_at: float = 0.0
 
@@ -119,8 +121,9 @@ class Batch:
         source: The source's name.
         lines: NDJSON, each line with its newline.
         count: How many lines.
-        keys: 16 bytes for each line: what a repetition of it would be recognised by.
-        newest_at: The newest event time in this batch, epoch seconds, or None.
+        keys: 16 bytes for each line, the digest of its event's own bytes.
+        ids: 16 bytes for each line whose event has an ID, where the source dedupes by one.
+        met: 16 bytes for each event that was left out because it had been delivered before (`dedupe.Delivered`).
         checkpoint: Committed with the lines, or None where they do not move it.
     """
 
@@ -128,5 +131,25 @@ class Batch:
     lines: bytes
     count: int
     keys: bytes
-    newest_at: float | None
+    ids: bytes
+    met: bytes
     checkpoint: Checkpoint | None
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far an output file was written when its lines were committed.
+
+    Attributes:
+        path: The file, absolute.
+        device: Its file system.
+        inode: Its number there; a renamed file keeps it.
+        length: Bytes written and fsynced.
+        tail: Hex digest of the last 4 KiB before `length`, to tell this file from a new one with the same number.
+    """
+
+    path: str
+    device: int
+    inode: int
+    length: int
+    tail: str

@@ -6,8 +6,11 @@ from typing import Protocol
 
 from hel.records import Reply, Request
 
-Send = Callable[[Request], Awaitable[Reply]]
-"""Sends one request to a token server and returns its reply."""
+Hear = Callable[[Reply], None]
+"""Told of every answer, before it is judged: a refusal for load may carry a nonce, too."""
+
+Send = Callable[[Request, Hear], Awaitable[Reply]]
+"""Sends one request to a token server and returns its answer, unless a later try may bring another one."""
 
 
 class Renewal(StrEnum):
@@ -25,12 +28,16 @@ class Credential(Protocol):
         """The headers that authorise this one send."""
         ...
 
-    def learn(self, request: Request, reply: Reply) -> None:
-        """Take from any reply what the next send needs: a nonce, the server's clock."""
-        ...
+    def learn(self, signed: Request, reply: Reply) -> Renewal | None:
+        """Take from any answer what the next send needs: a nonce, the server's clock.
 
-    def renew(self, request: Request, reply: Reply) -> Renewal | None:
-        """Judge a 401: what was renewed so that one more send may succeed, or None."""
+        Args:
+            signed: The request as it was sent, with the headers of `sign`.
+            reply: Its answer.
+
+        Returns:
+            After a 401, what was renewed so that one more send may succeed; else None.
+        """
         ...
 
     async def aclose(self) -> None:
@@ -45,11 +52,8 @@ class NoCredential:
         """No headers."""
         return {}
 
-    def learn(self, request: Request, reply: Reply) -> None:
-        """Nothing to learn."""
-
-    def renew(self, request: Request, reply: Reply) -> Renewal | None:  # noqa: ARG002  # nothing to renew
-        """Nothing to renew."""
+    def learn(self, signed: Request, reply: Reply) -> Renewal | None:  # noqa: ARG002  # nothing to learn from it
+        """Nothing to learn, nothing to renew."""
         return None
 
     async def aclose(self) -> None:
@@ -61,11 +65,11 @@ class BearerCredential(NoCredential):
 
     Args:
         token: The secret.
-        prefix: What stands before it.
+        prefix: What stands before it; may be empty.
     """
 
     def __init__(self, token: str, prefix: str) -> None:
-        self._authorization = f"{prefix} {token}"
+        self._authorization = f"{prefix} {token}" if prefix else token
 
     async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # the same for every request
         """The `Authorization` header."""

@@ -3,9 +3,9 @@
 A proof is made for one send; the caller passes a fresh `jti` each time.
 """
 
+import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
-from urllib.parse import urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -57,8 +57,8 @@ class ProofKey:
 
 
 def htu(url: str) -> str:
-    """The URL as sent without query and fragment, percent-encoding kept (§4.2)."""
-    return urlsplit(url)._replace(query="", fragment="").geturl()
+    """The URL as sent without query and fragment, byte for byte (§4.2)."""
+    return re.split("[?#]", url, maxsplit=1)[0]
 
 
 def ath(access_token: str) -> str:

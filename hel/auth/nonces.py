@@ -1,6 +1,10 @@
 """The newest DPoP nonce of each token URL and of each API origin; RFC 9449 §8 and §9 keep the two apart."""
 
+import re
 from collections.abc import Mapping
+
+_NONCE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,1024}")
+"""RFC 9449 §8.1, and no longer than a proof can carry."""
 
 
 class Nonces:
@@ -18,12 +22,11 @@ class Nonces:
         """The newest nonce of this server, or None."""
         return self._newest.get(server)
 
-    def learn(self, server: str, nonce: str | None) -> bool:
-        """The newest wins; True if this one is new."""
-        if not nonce or self._newest.get(server) == nonce:
-            return False
+    def learn(self, server: str, nonce: str | None) -> None:
+        """The newest wins; what is no nonce is ignored."""
+        if nonce is None or not _NONCE.fullmatch(nonce) or self._newest.get(server) == nonce:
+            return
         self._newest[server] = self._unsaved[server] = nonce
-        return True
 
     def take_unsaved(self) -> dict[str, str]:
         """What the state does not know yet; it rides on the next commit."""

@@ -6,6 +6,7 @@ consumed the first assertion's `jti` (https://developer.okta.com/docs/guides/dpo
 """
 
 import json
+import re
 import secrets
 from base64 import b64encode
 from dataclasses import dataclass, field
@@ -71,13 +72,11 @@ class OAuth2Credential:
         self._server_clock = ServerClock(clock)
         self._proof_key = ProofKey() if facts.dpop else None
         self._cache = TokenCache(self._mint, clock)
-        self._signed_with = ""
-        self._clock_moved = False
+        self._skew_said = False
 
     async def sign(self, request: Request) -> dict[str, str]:
         """`Authorization`, and with DPoP a new proof bound to this send and this token."""
         token = await self._cache.get()
-        self._signed_with = token.value
         if self._proof_key is None:
             return {"authorization": f"Bearer {token.value}"}
         return {
@@ -85,19 +84,20 @@ class OAuth2Credential:
             "dpop": self._proof(request, request.origin, access_token=token.value),
         }
 
-    def learn(self, request: Request, reply: Reply) -> None:
-        """The newest nonce of this origin, on any status, and the server's clock."""
-        self._nonces.learn(request.origin, reply.header("dpop-nonce"))
-        self._clock_moved = self._learn_time(reply)
+    def learn(self, signed: Request, reply: Reply) -> Renewal | None:
+        """The newest nonce of this origin, on any status, and the server's clock; after a 401 what that mends.
 
-    def renew(self, request: Request, reply: Reply) -> Renewal | None:
-        """After a 401: a demanded nonce is already learned; a wrong clock too; any other token is dropped."""
+        A 401 that complains of no proof means the token, which is then forgotten.
+        """
+        clock_moved = self._hear(signed.origin, reply)
+        if reply.status != 401:
+            return None
         error = diagnosis.challenge_parameters(reply).get("error")
         if error == "use_dpop_nonce":
-            return Renewal.NONCE if self._nonces.get(request.origin) else None
+            return Renewal.NONCE if self._proof_key is not None and reply.header("dpop-nonce") else None
         if error == "invalid_dpop_proof":
-            return Renewal.CLOCK if self._clock_moved else None
-        self._cache.drop(self._signed_with)
+            return Renewal.CLOCK if clock_moved else None
+        self._cache.drop(signed.headers.get("authorization", "").partition(" ")[2])
         return Renewal.TOKEN
 
     async def aclose(self) -> None:
@@ -106,21 +106,49 @@ class OAuth2Credential:
 
     async def _mint(self) -> Token:
         """Ask for a token; once more, signed anew, where the server names a nonce or shows our clock wrong."""
-        asked_again: set[str] = set()
+        url = self._client.token_url
+        mended: set[Renewal] = set()
+        clock_moved = False
+
+        def hear(reply: Reply) -> None:
+            nonlocal clock_moved
+            clock_moved = self._hear(url, reply)
+
         while True:
-            request = self._token_request()
-            reply = await self._send(request)
-            new_nonce = self._nonces.learn(self._client.token_url, reply.header("dpop-nonce"))
-            clock_moved = self._learn_time(reply)
+            sent_nonce = self._nonces.get(url)
+            reply = await self._send(self._token_request(), hear)
             judged = verdict.judge(reply, Stage.TOKEN, self._facts)
             if judged.action is verdict.Action.TAKE:
                 return self._read(reply)
-            wants_nonce = diagnosis.complaint(reply).code == "use_dpop_nonce" and self._proof_key is not None
-            reason = "nonce" if wants_nonce and new_nonce else "clock" if clock_moved else None
-            if reason is None or reason in asked_again or reply.status not in {400, 401}:
+            renewal = self._renewal(reply, sent_nonce, clock_moved=clock_moved)
+            if renewal is None or renewal in mended:
                 raise judged.error or AssertionError("a refusal without an error")
-            asked_again.add(reason)
-            self._log.debug("token.challenged", reason=reason)
+            mended.add(renewal)
+            self._log.debug("token.challenged", reason=renewal.value)
+
+    def _renewal(self, reply: Reply, sent_nonce: str | None, *, clock_moved: bool) -> Renewal | None:
+        """What was learned from a refusal (RFC 9449 §8, RFC 6749 §5.2) so that one more request may succeed."""
+        if reply.status not in {400, 401}:
+            return None
+        code = diagnosis.complaint(reply).code
+        # compared with the nonce that was sent: another source may have learned the same one in the meantime
+        if code == "use_dpop_nonce" and reply.header("dpop-nonce") not in {None, sent_nonce}:
+            return Renewal.NONCE if self._proof_key is not None else None
+        return Renewal.CLOCK if clock_moved and code in _REFUSED_FOR_TIME else None
+
+    def _hear(self, server: str, reply: Reply) -> bool:
+        """Learn a server's nonce and clock; True if the clock was off by so much that it may have been refused."""
+        self._nonces.learn(server, reply.header("dpop-nonce"))
+        moved = self._server_clock.learn(reply)
+        notable = self._server_clock.is_notable(reply)
+        if notable and not self._skew_said:
+            self._log.warning(
+                "clock.skewed",
+                skew_s=round(self._server_clock.skew_s),
+                fix="nothing is lost: signatures are dated by the server's clock; but set this machine's clock (NTP)",
+            )
+        self._skew_said = notable
+        return moved
 
     def _token_request(self) -> Request:
         """A token request signed for this send alone."""
@@ -165,25 +193,19 @@ class OAuth2Credential:
     def _read(self, reply: Reply) -> Token:
         """The token of a successful answer (RFC 6749 §5.1), if it is of the kind that was asked for."""
         body = _json_object(reply.body)
-        value, kind = body.get("access_token"), str(body.get("token_type", ""))
-        if not isinstance(value, str) or not value or not value.isascii():
+        value, kind, scope = body.get("access_token"), str(body.get("token_type", "")), body.get("scope")
+        if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
             raise AuthError(
                 f"the token server answered {reply.status} without an access_token for {self._client.token_url}",
-                "check token_url: it must be the authorization server's token endpoint",
+                "check `token_url`: it must be the authorization server's token endpoint",
             )
         self._check_kind(kind)
-        lifetime = body.get("expires_in")
-        scope = body.get("scope")
-        token = Token(
-            value,
-            kind,
-            float(lifetime) if isinstance(lifetime, int | float) and lifetime > 0 else None,
-            tuple(scope.split()) if isinstance(scope, str) else self._client.scopes,
-        )
+        granted = tuple(scope.split()) if isinstance(scope, str) else self._client.scopes
+        token = Token(value, kind, _lifetime_s(body.get("expires_in")), granted)
         rotated = body.get("refresh_token")
         if self._client.refresh_token is not None and isinstance(rotated, str) and rotated:
             self._client.refresh_token.replace(rotated, self._log)
-        self._log.info("token.minted", type=kind, lifetime_s=token.lifetime_s, scopes=" ".join(token.scopes))
+        self._log.info("token.minted", type=kind, lifetime_s=token.lifetime_s, scopes=" ".join(granted))
         return token
 
     def _check_kind(self, kind: str) -> None:
@@ -195,16 +217,6 @@ class OAuth2Credential:
             )
         if not self._facts.dpop and kind.lower() == "dpop":
             raise AuthError("the token server answered with a DPoP token", "set `dpop: true` under `auth`")
-
-    def _learn_time(self, reply: Reply) -> bool:
-        moved = self._server_clock.learn(reply)
-        if moved:
-            self._log.warning(
-                "clock.skewed",
-                skew_s=round(self._server_clock.skew_s),
-                fix="signatures are dated by the server's clock; set this machine's clock (NTP)",
-            )
-        return moved
 
 
 def fresh_jti() -> str:
@@ -218,3 +230,15 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     return value if isinstance(value, dict) else {}
+
+
+def _lifetime_s(expires_in: Any) -> float | None:
+    """`expires_in` where it is a number of seconds, at most a year of them."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not expires_in > 0:
+        return None
+    return float(min(expires_in, _YEAR_S))
+
+
+_YEAR_S = 31_536_000
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_REFUSED_FOR_TIME = frozenset({"invalid_client", "invalid_dpop_proof"})

@@ -4,7 +4,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from hel.errors import AuthError
 from hel.telemetry.log import Log
 
 
@@ -27,45 +26,58 @@ class RefreshToken:
     def replace(self, value: str, log: Log) -> None:
         """Take a rotated token (RFC 6749 §6): the old one may be refused from now on.
 
-        Raises:
-            AuthError: The file can't be replaced.
+        Where it can't be kept, it is used all the same, and the log says what a restart will cost.
         """
         if value == self.value:
             return
         self.value = value
-        if self._path is not None:
-            _write_atomically(self._path, value)
-            log.info("refresh_token.replaced", path=str(self._path))
-        elif not self._warned:
-            self._warned = True
-            log.warning(
+        if self._path is None:
+            self._warn_once(log)
+        elif trouble := _keep(self._path, value):
+            log.error(
                 "refresh_token.not_kept",
-                fix="the server replaced the refresh token, and an environment variable can't keep the new one across "
-                "a restart: use `refresh_token_file`",
+                path=str(self._path),
+                because=f"the rotated refresh token can't be written: {trouble}",
+                fix="make the file's folder writable for Hel before it stops: the new token lives in memory only, and "
+                "the server may refuse the one in the file",
             )
+        else:
+            log.info("refresh_token.replaced", path=str(self._path))
+
+    def _warn_once(self, log: Log) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        log.warning(
+            "refresh_token.not_kept",
+            because="the server replaced the refresh token, and an environment variable can't keep the new one",
+            fix="use `refresh_token_file`: after a restart the server may refuse the token in the variable",
+        )
 
 
-def _write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that a reader, or a crash, sees the old text or the new one, whole."""
-    target = path.resolve()
+def _keep(path: Path, value: str) -> str:
+    """Write the token; what went wrong, or nothing."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made 0600
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        _write_atomically(path.resolve(), value)
     except OSError as error:
-        raise AuthError(
-            f"the rotated refresh token can't be written to {path}: {error.strerror}",
-            "make the file's folder writable for Hel; until then the new token lives in memory only",
-        ) from error
+        return error.strerror or str(error)
+    return ""
+
+
+def _write_atomically(target: Path, text: str) -> None:
+    """Replace a file so that a reader, or a crash, sees the old text or the new one, whole."""
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # made 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    directory = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

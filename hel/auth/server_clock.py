@@ -5,6 +5,9 @@ from hel.policy.rate_headers import http_date
 from hel.records import Reply
 
 NOTABLE_SKEW_S = 30.0
+"""From here on the operator should know."""
+
+_WORTH_SIGNING_ANEW_S = 2.0
 
 
 class ServerClock:
@@ -26,9 +29,18 @@ class ServerClock:
         return self._clock.now() + self.skew_s
 
     def learn(self, reply: Reply) -> bool:
-        """Believe a reply's `Date`; True if it moved this clock so far that a signature made before is worthless."""
+        """Believe a reply's `Date`.
+
+        Returns:
+            True if what was dated before it is off by so much that it may have been refused for that: Okta refuses
+            a proof from the future, be it by seconds (https://developer.okta.com/docs/guides/dpop/).
+        """
         date = http_date(reply.header("date"))
         if date is None:
             return False
         before, self.skew_s = self.skew_s, date - reply.received_at
-        return abs(self.skew_s - before) > NOTABLE_SKEW_S
+        return abs(self.skew_s - before) > _WORTH_SIGNING_ANEW_S
+
+    def is_notable(self, reply: Reply) -> bool:
+        """True if the machine's clock is wrong by more than the time that the reply took can explain."""
+        return abs(self.skew_s) > NOTABLE_SKEW_S + reply.took_s

@@ -11,6 +11,8 @@ from hel.clock import Clock
 
 _EARLY_S = 300.0
 _EARLY_SHARE = 0.1
+_RENEW_AGAIN_S = 30.0
+_DEFAULT_LIFETIME_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +45,36 @@ class TokenCache:
         self._clock = clock
         self._token: Token | None = None
         self._renew_at = 0.0
+        self._expires_at = 0.0
         self._refresh: asyncio.Task[Token] | None = None
 
     async def get(self) -> Token:
         """The token, minted or renewed first where that is due.
 
+        A renewal that fails while the old token still lives is tried again later: the token server's trouble need
+        not become ours.
+
         Raises:
-            SourceError: What minting it raised; every waiter gets it.
+            Exception: What minting it raised; every waiter gets it.
         """
         if self._token is not None and self._clock.monotonic() < self._renew_at:
             return self._token
         if self._refresh is None:
             self._refresh = asyncio.create_task(self._renew())
             self._refresh.add_done_callback(self._refreshed)
-        return await asyncio.shield(self._refresh)
+        try:
+            return await asyncio.shield(self._refresh)
+        except Exception:
+            now = self._clock.monotonic()
+            if self._token is None or now >= self._expires_at:
+                raise
+            self._renew_at = min(now + _RENEW_AGAIN_S, self._expires_at)
+            return self._token
 
-    def drop(self, value: str) -> bool:
-        """Forget a token that was refused; False if it is no longer the one in use."""
-        if self._token is None or self._token.value != value:
-            return False
-        self._token = None
-        return True
+    def drop(self, value: str) -> None:
+        """Forget a token that was refused, unless another one has taken its place."""
+        if self._token is not None and self._token.value == value:
+            self._token = None
 
     async def aclose(self) -> None:
         """End a refresh that is under way."""
@@ -74,8 +85,9 @@ class TokenCache:
     async def _renew(self) -> Token:
         asked_at = self._clock.monotonic()
         token = await self._mint()
-        lifetime_s = 3600.0 if token.lifetime_s is None else token.lifetime_s
-        self._renew_at = asked_at + lifetime_s - min(_EARLY_S, lifetime_s * _EARLY_SHARE)
+        lifetime_s = _DEFAULT_LIFETIME_S if token.lifetime_s is None else token.lifetime_s
+        self._expires_at = asked_at + lifetime_s
+        self._renew_at = self._expires_at - min(_EARLY_S, lifetime_s * _EARLY_SHARE)
         self._token = token
         return token
 

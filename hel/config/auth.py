@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hel.config.fields import EnvName, Label, LocatedPath, Prefix, Scope, TokenUrl
+from hel.config.fields import EnvName, Flag, Label, LocatedPath, Prefix, Scope, TokenUrl
 from hel.config.section import Conflict, Section
 
 
@@ -66,7 +66,7 @@ class OAuth2Auth(Section):
         "wins over `refresh_token_env`.",
     )
     scopes: tuple[Scope, ...] = Field((), description="The scopes to ask for; Okta's log needs `okta.logs.read`.")
-    dpop: bool = Field(
+    dpop: Flag = Field(
         default=False, description="Bind tokens to a key and prove it on every request (DPoP, RFC 9449)."
     )
 

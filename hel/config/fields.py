@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from hel.config.section import wrong
+from hel.config.values import Hidden
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
@@ -17,6 +18,9 @@ _DOTTED = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 _PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+
+
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 
 
 def check_url(url: str) -> str:
@@ -83,7 +87,7 @@ def _locate_by_context(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     context = info.context if isinstance(info.context, Mapping) else {}
-    base = context.get("base")
+    base = value.base if isinstance(value, Hidden) and value.base else context.get("base")
     try:
         return locate(value, base if isinstance(base, Path) else Path.cwd())
     except ValueError as error:
@@ -99,10 +103,24 @@ SecondsOrZero = Annotated[float, Field(ge=0, le=604_800, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=10_000_000)]
 """How many of something: at least one."""
 
+
+def _read_boolean(value: Any) -> Any:
+    """YAML 1.2 has two booleans in three spellings; pydantic alone would take `yes`, `on` and `1` too."""
+    if not isinstance(value, str):
+        return value
+    if value not in _BOOLEANS:
+        raise wrong("expected true or false")
+    return _BOOLEANS[value]
+
+
+Flag = Annotated[bool, BeforeValidator(_read_boolean)]
+
 SourceUrl = Annotated[str, AfterValidator(_check_source_url)]
 TokenUrl = Annotated[str, AfterValidator(check_url)]
 
-LocatedPath = Annotated[Path, BeforeValidator(_locate_by_context), WithJsonSchema({"type": "string", "minLength": 1})]
+LocatedPath = Annotated[
+    Path, BeforeValidator(_locate_by_context), WithJsonSchema({"type": "string", "format": "path", "minLength": 1})
+]
 """A path, absolute once validated: relative ones lie below the validation context's `base` (the config's folder)."""
 
 EnvName = Annotated[

@@ -1,20 +1,28 @@
 """One section of the configuration: frozen, closed to unknown keys, and checked as a whole even where a part is bad.
 
 A rule between two keys is a `conflicts` method over what was given, not an `after` validator: pydantic runs those
-only when every field is valid, and a person wants to read all problems at once.
+only when every field is valid, and a person wants to read all problems at once. Every error leaves a section in words
+for people, at the path that the file gives its key.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, cast
+from functools import cache
+from typing import Annotated, Any, Self, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+from hel.config.values import EMPTY, UNKNOWN
+from hel.config.words import closest, explain
 
 Conflict = tuple[tuple[str, ...], str]
 """Where a rule between keys is broken, as the path of a key below the section (empty for the section), and how."""
 
 CUSTOM = "hel"
 """The pydantic error type of every message that is already written for people."""
+
+REPORTED = "hel_reported"
+"""The error type of a value that is not known, which has been reported where it was to be found out."""
 
 
 def wrong(text: str) -> PydanticCustomError:
@@ -42,28 +50,76 @@ class Section(BaseModel):
         del given
         yield from ()
 
+    @classmethod
+    def unknown_key(cls, key: str) -> str:
+        """What to say of a key that the section does not have."""
+        known = keys_of(cls)
+        return f"unknown key ({closest(key, known) or 'known here: ' + ', '.join(known)})"
+
     @model_validator(mode="wrap")
     @classmethod
     def _check_whole(cls, given: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(given, Mapping):
-            return handler(given)
-        given = cls.completed(given)
+            try:
+                return handler(given)
+            except ValidationError as error:
+                details = [cls._again(detail) for detail in error.errors(include_url=False)]
+            raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
+        given = cls.completed(cls._without_empty(given))
         details = [InitErrorDetails(type=wrong(text), loc=loc, input=None) for loc, text in cls.conflicts(given)]
         try:
             section = handler(dict(given))
         except ValidationError as error:
-            details = [_again(detail) for detail in error.errors(include_url=False)] + details
+            details = [cls._again(detail) for detail in error.errors(include_url=False)] + details
         else:
             if not details:
                 return section
         raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
 
+    @classmethod
+    def _without_empty(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`schedule:` with every key below it commented out stands for its defaults; `auth:` alone stands for nothing."""
+        optional = {field.alias or name for name, field in cls.model_fields.items() if field.default_factory}
+        return {key: value for key, value in given.items() if value is not EMPTY or key not in optional}
 
-def _again(detail: ErrorDetails) -> InitErrorDetails:
-    kind = detail["type"]
-    return InitErrorDetails(
-        type=wrong(detail["msg"]) if kind == CUSTOM else kind,
-        loc=detail["loc"],
-        input=detail["input"],
-        ctx=cast("dict[str, Any]", detail.get("ctx", {})),
+    @classmethod
+    def _again(cls, detail: ErrorDetails) -> InitErrorDetails:
+        """A part's error as this section's: in words, and without the union tag that pydantic puts into the path."""
+        kind, loc, value = detail["type"], detail["loc"], detail["input"]
+        if len(loc) > 1 and loc[0] in _kinds(cls):
+            loc = (loc[0], *loc[2:])
+        tag = str(detail.get("ctx", {}).get("discriminator", "")).strip("'")
+        if kind in {CUSTOM, REPORTED}:
+            error = PydanticCustomError(kind, "{text}", {"text": detail["msg"]})
+        elif value is UNKNOWN or (tag and isinstance(value, Mapping) and value.get(tag) is UNKNOWN):
+            error = PydanticCustomError(REPORTED, "not known")
+        elif kind == "extra_forbidden":
+            error = wrong(cls.unknown_key(str(loc[-1])))
+        else:
+            error = wrong(explain(detail))
+        if tag and isinstance(value, Mapping):
+            loc = (*loc, tag)
+        return InitErrorDetails(type=error, loc=loc, input=None)
+
+
+def keys_of(section: type[Section]) -> list[str]:
+    """The section's keys as a file writes them."""
+    return [field.alias or name for name, field in section.model_fields.items()]
+
+
+@cache
+def _kinds(section: type[Section]) -> frozenset[str]:
+    """The keys whose section comes in several kinds: pydantic puts the kind's name into an error's path."""
+    return frozenset(
+        field.alias or name for name, field in section.model_fields.items() if len(sections_in(field.annotation)) > 1
     )
+
+
+def sections_in(annotation: Any) -> list[type[Section]]:
+    """The sections that a field's type names: one, several kinds, or none."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    if get_origin(annotation) in {dict, tuple, list}:
+        return []
+    inner = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+    return [section for part in inner for section in sections_in(part)]

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from hel.config.auth import Auth
-from hel.config.fields import Count, Dotted, Label, Seconds, SecondsOrZero, SourceUrl
+from hel.config.fields import Count, Dotted, Flag, Label, Seconds, SecondsOrZero, SourceUrl
 from hel.config.section import Conflict, Section, wrong
 
 OKTA_LOG_PATH = "/api/v1/logs"
@@ -70,7 +70,7 @@ class Retries(Section):
 class CircuitBreaker(Section):
     """When a failing source is left alone for a while."""
 
-    enabled: bool = Field(default=True, description="Whether a failing source is left alone for a while.")
+    enabled: Flag = Field(default=True, description="Whether a failing source is left alone for a while.")
     failure_threshold: Count = Field(5, description="Failures in a row that open the circuit.")
     success_threshold: Count = Field(2, description="Successes in a row that close it again.")
     half_open_timeout_secs: Seconds = Field(60, description="Seconds until an open circuit is tried again.")
@@ -79,7 +79,7 @@ class CircuitBreaker(Section):
 class RateLimit(Section):
     """How the API's rate limit is kept."""
 
-    respect_headers: bool = Field(default=True, description="Wait as `Retry-After` and the rate-limit headers say.")
+    respect_headers: Flag = Field(default=True, description="Wait as `Retry-After` and the rate-limit headers say.")
     page_delay_secs: SecondsOrZero = Field(0, description="Seconds to wait between two pages of a tick.")
     max_wait_secs: SecondsOrZero = Field(
         900, description="The longest wait for a rate limit's reset; a longer `Retry-After` ends the tick."

@@ -5,12 +5,13 @@ page is asked for twice in one tick.
 """
 
 from typing import Protocol
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from hel import events
 from hel.errors import PagingLoopError, ReplyError
 from hel.paging import link_header
 from hel.records import Checkpoint, Page, Reply, Request, origin_of
+from hel.telemetry.printable import printable
 
 
 class Pager(Protocol):
@@ -23,11 +24,6 @@ class Pager(Protocol):
     def read(self, request: Request, reply: Reply) -> Page:
         """The page that a reply to this request is."""
         ...
-
-
-def question_url(url: str, parameters: dict[str, str]) -> str:
-    """The URL that asks a source's question: its parameters in the order given, percent-encoded (RFC 3986 §2)."""
-    return f"{url}?{urlencode(parameters)}" if parameters else url
 
 
 class SinglePage:
@@ -80,12 +76,12 @@ class LinkHeaderPager:
         link = link_header.find(reply.header_values("link"), self._rel)
         if link is None:
             return Page(found, None, request.url, finished=self._bounded)
-        url = stay_home(self._url, urljoin(request.url, link) if "://" not in link else link, "the next link")
+        url = stay_home(self._url, _absolute(request.url, link), "the next link")
         if not self._bounded and (not found or self._short(request, len(found))):
             return Page(found, None, url)
         if url in self._asked:
             raise PagingLoopError(
-                f"the API's next link leads back to a page of the same tick: {url}",
+                f"the API's next link leads back to a page of the same tick: {printable(url)}",
                 "report it to the API's vendor; the checkpoint stays where it is",
             )
         self._asked.add(url)
@@ -94,6 +90,15 @@ class LinkHeaderPager:
     def _short(self, request: Request, count: int) -> bool:
         limit = request.query.get("limit", "")
         return self._end_on_short_page and limit.isdecimal() and count < int(limit)
+
+
+def _absolute(base: str, link: str) -> str:
+    """A link that names its scheme as it stands, any other read against the page it came with (RFC 3986 §5)."""
+    try:
+        parts = urlsplit(link)
+        return link if parts.scheme else urljoin(base, link)
+    except ValueError:
+        return link  # no URL at all: `stay_home` says so
 
 
 def stay_home(home: str, url: str, what: str) -> str:
@@ -109,7 +114,7 @@ def stay_home(home: str, url: str, what: str) -> str:
         same = False
     if not same or not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
         raise ReplyError(
-            f"{what} leads away from {origin_of(home)}: {url!a}",
+            f"{what} leads away from {origin_of(home)}, or is no URL: {printable(url.partition('?')[0])}",
             "nothing was sent there; if the org has moved, change `url` to its new domain",
         )
     return url

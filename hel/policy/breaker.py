@@ -29,7 +29,7 @@ _TRANSITIONS = {
 
 
 class Breaker:
-    """One source's circuit breaker; it counts requests after their retries.
+    """One source's circuit breaker; it counts requests after their retries, and half open it lets one pass at a time.
 
     Args:
         failure_threshold: Failures in a row that open it.
@@ -45,6 +45,7 @@ class Breaker:
         self._rest_s = rest_s
         self._count = 0
         self._opened_at = 0.0
+        self._probing = False
         self.circuit = Circuit.CLOSED
 
     def admit(self, now: float) -> None:
@@ -56,23 +57,31 @@ class Breaker:
         Raises:
             CircuitOpenError: The source is being left alone.
         """
-        if self.circuit is not Circuit.OPEN:
-            return
+        if self._probing:
+            raise CircuitOpenError("left alone until the probe that is under way is answered")
         left_s = self._opened_at + self._rest_s - now
-        if left_s > 0:
+        if self.circuit is Circuit.OPEN and left_s > 0:
             raise CircuitOpenError(
                 f"left alone for {left_s:.0f} s more after repeated failures",
                 "the first failure's own message says what to do",
             )
-        self._report(_Report.REST_IS_OVER, now)
+        if self.circuit is Circuit.OPEN:
+            self._report(_Report.REST_IS_OVER, now)
+        self._probing = self.circuit is Circuit.HALF_OPEN
 
     def succeeded(self, now: float) -> bool:
         """A request was answered; True if that changed the circuit."""
+        self._probing = False
         return self._report(_Report.SUCCESS, now)
 
     def failed(self, now: float) -> bool:
         """A request failed after its retries; True if that changed the circuit."""
+        self._probing = False
         return self._report(_Report.FAILURE, now)
+
+    def said_nothing(self) -> None:
+        """A request ended in a way that tells nothing of the source: a rate limit, a cancellation."""
+        self._probing = False
 
     def _report(self, report: _Report, now: float) -> bool:
         following = _TRANSITIONS.get((self.circuit, report))

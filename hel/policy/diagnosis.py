@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import urlsplit
 
-from hel.errors import AuthError
 from hel.records import Reply
 from hel.telemetry.printable import printable
 
@@ -58,37 +57,36 @@ class Complaint:
 
 
 def complaint(reply: Reply) -> Complaint:
-    """Read an error answer: a JSON body (Okta's or RFC 6749 §5.2), else `WWW-Authenticate` (RFC 9449 §7.1)."""
+    """Read an error answer: OAuth's body (RFC 6749 §5.2), `WWW-Authenticate` (RFC 9449 §7.1), or Okta's own body.
+
+    A challenge stands before Okta's body, whose code for every 401 is the same.
+    """
     try:
         body: Any = json.loads(reply.body)
     except (ValueError, RecursionError):
         body = None
+    body = body if isinstance(body, dict) else {}
     challenge = challenge_parameters(reply)
-    if isinstance(body, dict):
-        code = body.get("error") or body.get("errorCode") or challenge.get("error") or ""
-        text = body.get("error_description") or body.get("errorSummary") or challenge.get("error_description") or ""
-        return Complaint(printable(str(code)), printable(str(text)))
-    return Complaint(
-        printable(challenge.get("error", "")),
-        printable(challenge.get("error_description", "")),
-    )
+    for said, code, text in (
+        (body, "error", "error_description"),
+        (challenge, "error", "error_description"),
+        (body, "errorCode", "errorSummary"),
+    ):
+        if said.get(code):
+            return Complaint(printable(str(said[code])), printable(str(said.get(text) or "")))
+    return Complaint("", "")
 
 
-_CHALLENGE_PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_CHALLENGE_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
 
 
 def challenge_parameters(reply: Reply) -> dict[str, str]:
-    """The parameters of the `WWW-Authenticate` headers (RFC 9110 §11.6.1), names in lower case."""
+    """The parameters of the `WWW-Authenticate` headers (RFC 9110 §11.6.1), names in lower case; the first of each."""
     found: dict[str, str] = {}
     for value in reply.header_values("www-authenticate"):
         for name, quoted, token in _CHALLENGE_PARAMETER.findall(value):
-            found.setdefault(name.lower(), quoted or token)
+            found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or token)
     return found
-
-
-def auth_error(message: str, fix: str) -> AuthError:
-    """A refused credential."""
-    return AuthError(message, fix)
 
 
 def explain(reply: Reply, stage: Stage, facts: Facts) -> tuple[str, str]:
@@ -99,47 +97,57 @@ def explain(reply: Reply, stage: Stage, facts: Facts) -> tuple[str, str]:
     if 300 <= reply.status < 400:
         target = printable(reply.header("location") or "nowhere")
         return f"{message}: a redirect to {target}, which is not followed", (
-            f"set {'token_url' if stage is Stage.TOKEN else 'url'} to the final address"
+            f"set `{'token_url' if stage is Stage.TOKEN else 'url'}` to the address that answers itself"
         )
-    if "dpop" in said.code or "dpop" in said.text.lower():
-        return message, _dpop_fix(said, facts)
-    fix = _token_fix(reply.status, said, facts) if stage is Stage.TOKEN else _api_fix(reply.status, facts)
-    return message, fix
+    if "dpop" in said.code.lower() or "dpop" in said.text.lower():
+        return message, _dpop_fix(said, url, facts)
+    if reply.status in {404, 405} and (moved := _without_admin(url)):
+        return message, moved
+    if reply.status >= 500 or reply.status in {408, 425}:
+        return message, f"nothing to do unless it lasts: the {stage} is in trouble, and Hel tries again by itself"
+    if stage is Stage.TOKEN:
+        return message, _token_fix(reply.status, said, facts)
+    return message, _unauthorized_fix(facts) if reply.status == 401 else _api_fix(reply.status, facts)
 
 
-def _dpop_fix(said: Complaint, facts: Facts) -> str:
+def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:
+    if facts.auth != "oauth2":
+        return "this API wants DPoP proofs: use `auth.type: oauth2` with `dpop: true`"
     if not facts.dpop:
         return (
             "set `dpop: true` under `auth` in hel.yaml, or in the Okta Admin Console uncheck 'Require DPoP header' "
             "on the app's General tab"
         )
     if "nonce" in said.code:
-        return "the server refused the nonce that it had just given; if it goes on, ask the API's vendor"
-    host = urlsplit(facts.url).netloc
+        return "nothing to do unless it lasts: the server refused the nonce that it had just given; then ask its vendor"
     return (
-        f"the proof names the URL as Hel sent it, on {host}: if a custom domain or a reverse proxy answers there, use "
-        "the domain that the org itself knows (the issuer in /.well-known/openid-configuration); otherwise check this "
-        "machine's clock"
+        f"the proof names the URL as Hel sent it, on {urlsplit(url).netloc}: if a custom domain or a reverse proxy "
+        "answers there, use the domain that the org itself knows (the issuer in /.well-known/openid-configuration), "
+        "and let the proxy pass the DPoP header; otherwise check this machine's clock"
+    )
+
+
+def _without_admin(url: str) -> str:
+    """The fix for a URL on Okta's Admin domain, where there is no API; empty for any other."""
+    host = urlsplit(url).hostname or ""
+    first, _, rest = host.partition(".")
+    if not first.endswith("-admin"):
+        return ""
+    return (
+        f"use the API domain, not the Admin domain: {first.removesuffix('-admin')}.{rest} instead of {host} "
+        "(set OKTA_DOMAIN without '-admin')"
     )
 
 
 def _token_fix(status: int, said: Complaint, facts: Facts) -> str:
-    host = urlsplit(facts.token_url).hostname or ""
-    base = f"{urlsplit(facts.token_url).scheme}://{urlsplit(facts.token_url).netloc}"
-    if status == 404 and "-admin" in host:
-        return (
-            f"use the API domain, not the Admin domain: {host.replace('-admin', '', 1)} instead of {host} "
-            "(set OKTA_DOMAIN without '-admin')"
-        )
     if status == 404:
+        parts = urlsplit(facts.token_url)
         return (
-            f"check the domain: {base}/.well-known/openid-configuration must show JSON with a token_endpoint; the org "
-            "server's token URL ends in /oauth2/v1/token"
+            f"check the domain: {parts.scheme}://{parts.netloc}/.well-known/openid-configuration must show JSON with a "
+            "token_endpoint; the org server's token URL ends in /oauth2/v1/token"
         )
     if status == 429:
-        return "the token server is rate limited; Hel waits and tries again"
-    if status >= 500 or status in {408, 425}:
-        return "the token server is in trouble; Hel tries again by itself"
+        return "nothing to do unless it lasts: the token server is rate limited, and Hel waits and tries again"
     return _OAUTH_FIXES.get(said.code, _ANY_OAUTH_FIX)
 
 
@@ -158,41 +166,43 @@ _OAUTH_FIXES = {
     ),
     "access_denied": "grant the scope on the app's Okta API Scopes tab; " + _ANY_OAUTH_FIX,
     "invalid_grant": (
-        "the refresh token is used up, expired or revoked: sign in again and store the new one in "
-        "`refresh_token_file`, which Hel keeps current"
+        "sign in again and store the new refresh token in `refresh_token_file`, which Hel keeps current: the old one "
+        "is used up, expired or revoked"
     ),
 }
 
 
 def _api_fix(status: int, facts: Facts) -> str:
-    if status == 401:
-        return _unauthorized_fix(facts)
     if status == 403 and facts.auth == "oauth2":
-        return (
-            "grant okta.logs.read on the app's Okta API Scopes tab and assign an admin role (such as Read-only "
-            "Administrator) on its Admin roles tab; a token of a custom server (/oauth2/default) can't call Okta's API"
-        )
-    if status == 403:
-        return "the token's owner may not read this log: give that account an admin role (such as Read-only Admin)"
-    if status == 404:
-        return f"check the url: {facts.url} is not known there"
-    if status == 429:
-        return (
-            "Hel waits for the limit's reset by itself; if it happens often, lower `pagination.max_pages` or raise "
-            "`resilience.rate_limit.page_delay_secs`"
-        )
-    if status == 400:
-        return "check `from` and `query_params` against the API's documentation"
-    return "the API is in trouble; Hel tries again by itself" if status >= 500 or status in {408, 425} else ""
+        return _FORBIDDEN_APP_FIX
+    return _API_FIXES.get(status, "check `url` and `query_params` against the API's documentation")
+
+
+_FORBIDDEN_APP_FIX = (
+    "grant okta.logs.read on the app's Okta API Scopes tab and assign an admin role (such as Read-only Admin) on its "
+    "Admin roles tab; a token of a custom server (/oauth2/default) can't call Okta's API, use /oauth2/v1/token"
+)
+_API_FIXES = {
+    400: (
+        "check `from` and `query_params` against the API's documentation; Okta refuses a `since` of more than 180 days "
+        "ago"
+    ),
+    403: "give the token's owner an admin role that may read this log (such as Read-only Admin)",
+    404: "check `url`: the domain and the path (Okta's log is /api/v1/logs)",
+    429: (
+        "nothing to do unless it happens often: Hel waits for the limit's reset by itself; then lower "
+        "`pagination.max_pages` or raise `resilience.rate_limit.page_delay_secs`"
+    ),
+}
 
 
 def _unauthorized_fix(facts: Facts) -> str:
     if facts.auth == "none":
-        return "this API wants a credential: add an `auth` section"
+        return "add an `auth` section: this API wants a credential"
     if facts.auth == "oauth2":
         return (
-            "the API refused a fresh token: check that it comes from the org server (/oauth2/v1/token) of the same "
-            "domain, and `dpop` against the app's 'Require DPoP header'"
+            "check that the token comes from the org server (/oauth2/v1/token) of the same domain, and `dpop` against "
+            "the app's 'Require DPoP header': the API refused a fresh token"
         )
     hint = "" if facts.prefix == "SSWS" else f"; Okta's API tokens need `prefix: SSWS`, here it is '{facts.prefix}'"
     return f"check that the token is valid and not revoked{hint}"

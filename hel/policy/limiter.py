@@ -1,13 +1,16 @@
-"""How many requests a window takes. A law: it is told what was sent and what the headers said, and says how long
-the next request must wait.
+"""How many requests a window takes. A law: what was sent and answered in, how long the next one must wait out.
 
-One budget serves every source with the same origin, path and credential; requests in flight count against it.
+One budget serves every source with the same origin, path and credential. Requests in flight count against it, and
+where nothing is known of a window, one request goes ahead and the others wait for what it brings.
 """
 
 from hel.policy.rate_headers import RateReading
 
 RESET_MARGIN_S = 1.0
 """A reset names a whole second, so the window is new only when that second is over."""
+
+ASK_AGAIN_S = 0.1
+"""While a request is out that will tell more."""
 
 
 class Limiter:
@@ -21,10 +24,13 @@ class Limiter:
     def __init__(self, max_wait_s: float, reserve: int = 0) -> None:
         self._max_wait_s = max_wait_s
         self._reserve = reserve
-        self._remaining: int | None = None
-        self._reset_at = 0.0
+        self._limit = 0
+        self._remaining: int | None = None  # None: no answer has named a window
+        self._window: float | None = None  # its reset by the server's clock, which is its name
+        self._reset_at: float | None = None  # the same in monotonic seconds; None once that has passed
         self._held_until = 0.0
         self._in_flight = 0
+        self._heard = False
 
     def delay(self, now: float) -> float:
         """Seconds until a request may be sent, 0.0 for at once; ask again after a reply, it may be sooner.
@@ -34,32 +40,53 @@ class Limiter:
         """
         if now < self._held_until:
             return self._held_until - now
-        if self._remaining is None or now >= self._reset_at:
+        if self._reset_at is not None and now >= self._reset_at:  # a new window: its size is known, its end is not
+            self._remaining, self._reset_at = self._limit, None
+        if self._has_room():
             return 0.0
-        if self._remaining - self._in_flight > self._reserve:
-            return 0.0
-        return self._reset_at - now
+        if self._reset_at is not None:
+            return self._reset_at - now
+        return ASK_AGAIN_S if self._in_flight else 0.0
 
     def sent(self) -> None:
-        """A request is on its way."""
+        """A request is on its way; call it in the same breath as the `delay` that was 0.0."""
         self._in_flight += 1
 
-    def answered(self) -> None:
-        """It came back, or never will."""
-        self._in_flight -= 1
-
-    def learn(self, reading: RateReading, now: float) -> None:
-        """Believe an answer's headers; a concurrency limit's zeros say nothing about the window.
+    def answered(self, reading: RateReading | None, now: float) -> None:
+        """A request was answered.
 
         Args:
-            reading: What the headers said.
-            now: Monotonic seconds at the answer.
+            reading: What the headers said; a concurrency limit's zeros say nothing about the window.
+            now: Monotonic seconds.
         """
-        if reading.is_concurrency:
+        self._heard = True
+        if reading is None or reading.is_concurrency:
+            self.lost()
             return
-        self._remaining = reading.remaining
-        self._reset_at = now + min(max(reading.reset_in_s, 0.0) + RESET_MARGIN_S, self._max_wait_s)
+        self._in_flight -= 1
+        self._learn(reading, now)
+
+    def lost(self) -> None:
+        """A request will not be answered; the server may have counted it all the same."""
+        self._in_flight -= 1
+        if self._remaining:
+            self._remaining -= 1
 
     def hold(self, until: float) -> None:
         """Send nothing before `until` (monotonic seconds), whatever the window says."""
         self._held_until = max(self._held_until, until)
+
+    def _has_room(self) -> bool:
+        if self._remaining is None:
+            return self._heard
+        return self._remaining - self._in_flight > self._reserve
+
+    def _learn(self, reading: RateReading, now: float) -> None:
+        if self._window is not None and reading.reset_at <= self._window:
+            if reading.reset_at == self._window and self._reset_at is not None and self._remaining is not None:
+                self._remaining = min(self._remaining, reading.remaining)  # answers may overtake each other
+            return  # else it speaks of a window that is over
+        wait_s = max(reading.reset_in_s, 0.0) + RESET_MARGIN_S
+        self._window = reading.reset_at if wait_s <= self._max_wait_s else None
+        self._limit, self._remaining = max(reading.limit, reading.remaining), reading.remaining
+        self._reset_at = now + min(wait_s, self._max_wait_s)

@@ -4,7 +4,9 @@ Okta: https://developer.okta.com/docs/reference/rl-best-practices/ (`X-Rate-Limi
 `Retry-After`: RFC 9110 §10.2.3. `Date`: RFC 9110 §6.6.1.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from hel.records import Reply
@@ -17,11 +19,13 @@ class RateReading:
     Attributes:
         limit: Requests that the window allows.
         remaining: Requests left in it.
-        reset_in_s: Seconds until the window starts anew, by the server's own clock; negative if it has passed.
+        reset_at: When the window starts anew, epoch seconds by the server's clock.
+        reset_in_s: Seconds until then, by the answer's own `Date`; negative if it has passed.
     """
 
     limit: int
     remaining: int
+    reset_at: float
     reset_in_s: float
 
     @property
@@ -37,13 +41,17 @@ def server_time(reply: Reply) -> float:
 
 
 def http_date(text: str | None) -> float | None:
-    """An HTTP date (RFC 9110 §5.6.7) as epoch seconds, or None."""
+    """An HTTP date in any of its three forms (RFC 9110 §5.6.7) as epoch seconds, or None.
+
+    All of them mean UTC, also the one that names no zone.
+    """
     if not text:
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        moment = parsedate_to_datetime(text)
     except (ValueError, OverflowError, TypeError):
         return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def read(reply: Reply) -> RateReading | None:
@@ -53,19 +61,21 @@ def read(reply: Reply) -> RateReading | None:
     reset = _numbers(reply, "x-rate-limit-reset")
     if not (limit and remaining and reset):
         return None
-    return RateReading(min(limit), min(remaining), max(reset) - server_time(reply))
+    return RateReading(min(limit), min(remaining), max(reset), max(reset) - server_time(reply))
 
 
 def retry_after_s(reply: Reply) -> float | None:
     """Seconds to wait by `Retry-After`, as seconds or as a date; never negative; None where it says nothing."""
     text = (reply.header("retry-after") or "").strip()
-    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+    if _SECONDS.fullmatch(text):
         return float(text)
     date = http_date(text)
     return None if date is None else max(0.0, date - server_time(reply))
 
 
 _DIGITS = 15
+_SECONDS = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,9}})?")
+"""RFC 9110 knows whole seconds only; some servers send a fraction, and it costs nothing to wait it out."""
 
 
 def _numbers(reply: Reply, name: str) -> list[int]:

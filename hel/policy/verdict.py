@@ -6,7 +6,7 @@ Judged by HTTP status; Okta's error codes only help the words (https://developer
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hel.errors import RefusedError, SourceError, ThrottledError, UnreachableError
+from hel.errors import AuthError, RefusedError, SourceError, ThrottledError, UnreachableError
 from hel.policy import diagnosis
 from hel.policy.diagnosis import Facts, Stage
 from hel.records import Reply
@@ -38,7 +38,7 @@ class Verdict:
 
 TAKE = Verdict(Action.TAKE, counts=False)
 
-_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
+_AGAIN = frozenset({408, 425})
 _FOR_GOOD = frozenset({501, 505})
 
 
@@ -53,9 +53,9 @@ def judge(reply: Reply, stage: Stage, facts: Facts) -> Verdict:
     if status in _AGAIN or (status >= 500 and status not in _FOR_GOOD):
         return Verdict(Action.AGAIN, UnreachableError(message, fix))
     if status == 401 and stage is Stage.API:
-        return Verdict(Action.RENEW, diagnosis.auth_error(message, fix))
+        return Verdict(Action.RENEW, AuthError(message, fix))
     if status in {401, 403} or stage is Stage.TOKEN:
-        return Verdict(Action.REFUSE, diagnosis.auth_error(message, fix))
+        return Verdict(Action.REFUSE, AuthError(message, fix))
     return Verdict(Action.REFUSE, RefusedError(message, fix))
 
 

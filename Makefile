@@ -1,0 +1,36 @@
+# Everything a newcomer needs: `make run` and `make test`. Both make .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint requirements clean
+
+run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
+	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
+	HEL_GLOBAL__STATE__PATH="$$state/hel-state.db" \
+	$(BIN)/python -m examples.okta_org -- $(BIN)/hel run --once --config examples/hel.yaml
+
+test: $(VENV)/.ready  ## All tests.
+	@$(BIN)/pytest
+
+lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+requirements:  ## Pin the dependencies anew; needs uv.
+	uv pip compile --quiet --universal --generate-hashes --extra dev --python-version 3.11 --upgrade \
+	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --output-file requirements.txt
+
+clean:  ## Remove what the other targets made.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Hel needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
+	  " (try: make PYTHON=python3.11)" if sys.version_info < (3, 11) else 0)'
+	@echo "installing into $(VENV) (once)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt >&2
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . >&2
+	@touch $@

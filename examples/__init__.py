@@ -1,0 +1,1 @@
+"""Things to try Hel with: configurations, and a local Okta org."""

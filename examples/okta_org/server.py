@@ -1,0 +1,128 @@
+"""Runs an org under uvicorn in a thread. Rule: nothing is left behind, no thread, no file, no socket."""
+
+import functools
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+import uvicorn
+
+from examples.okta_org.app import make_app
+from examples.okta_org.org import Org
+from examples.okta_org.wire import OrgProtocol
+
+_NAMES = ("localhost", "127.0.0.1", "::1")
+_START_S = 10
+_LARGEST_HEAD = 256 * 1024
+"""Bytes; a request line with a long cursor must pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An org that answers.
+
+    Attributes:
+        org: The org.
+        domain: Its host and port, for `OKTA_DOMAIN`.
+        url: Its origin.
+        ca_file: The PEM of the CA that its certificate is from; None without TLS.
+    """
+
+    org: Org
+    domain: str
+    url: str
+    ca_file: Path | None
+
+    def environment(self) -> dict[str, str]:
+        """The variables that a client of this org needs, `SSL_CERT_FILE` among them."""
+        trust = {} if self.ca_file is None else {"SSL_CERT_FILE": str(self.ca_file)}
+        return self.org.environment(self.domain) | trust
+
+
+@contextmanager
+def running(
+    org: Org, *, tls: bool = True, names: Sequence[str] = (), host: str = "127.0.0.1", port: int = 0
+) -> Iterator[Running]:
+    """Serve an org until the block ends.
+
+    Args:
+        org: What answers.
+        tls: Whether by https, with a certificate from this process's own CA.
+        names: More names for the certificate.
+        host: The address to listen on.
+        port: The port to listen on; 0 for a free one.
+    """
+    with tempfile.TemporaryDirectory(prefix="okta-org-") as directory:
+        files = _write_certificate(Path(directory), (*_NAMES, *names)) if tls else None
+        listener = socket.create_server((host, port))
+        domain = f"localhost:{listener.getsockname()[1]}"
+        server = _Server(_config(org, files))
+        thread = threading.Thread(target=server.run, args=([listener],), name=f"okta-org {domain}", daemon=True)
+        thread.start()
+        try:
+            if not server.ready.wait(_START_S):
+                raise RuntimeError(f"the local org did not start within {_START_S} s")
+            scheme = "https" if tls else "http"
+            yield Running(org, domain, f"{scheme}://{domain}", None if files is None else files.ca)
+        finally:
+            server.should_exit = True
+            org.release()
+            thread.join()
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    ca: Path
+    chain: Path
+    key: Path
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+
+def _config(org: Org, files: _Files | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        make_app(org),
+        http=OrgProtocol,
+        loop="asyncio",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        # `Date` is by the org's clock, which may be off on purpose.
+        date_header=False,
+        server_header=False,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        timeout_graceful_shutdown=2,
+        ssl_certfile=None if files is None else files.chain,
+        ssl_keyfile=None if files is None else files.key,
+    )
+
+
+@functools.cache
+def _authority() -> trustme.CA:
+    return trustme.CA(organization_name="Local Okta org")
+
+
+def _write_certificate(directory: Path, names: Sequence[str]) -> _Files:
+    authority = _authority()
+    certificate = authority.issue_cert(*names)
+    files = _Files(directory / "ca.pem", directory / "chain.pem", directory / "key.pem")
+    authority.cert_pem.write_to_path(files.ca)
+    for blob in certificate.cert_chain_pems:
+        blob.write_to_path(files.chain, append=True)
+    certificate.private_key_pem.write_to_path(files.key)
+    return files

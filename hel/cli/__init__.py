@@ -1,0 +1,5 @@
+"""The command line: words for people, and exit codes."""
+
+from hel.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,65 @@
+"""The short account of a `--once`: a line a source, on stderr, for the person or the mail that reads it."""
+
+import json
+import time
+from typing import Any
+
+from hel.cli.problems import say
+from hel.collector import Outcome
+from hel.poller import Tick
+
+
+def account(outcome: Outcome, *, as_json: bool) -> None:
+    """Say what each source brought.
+
+    Args:
+        outcome: How the run ended.
+        as_json: One JSON object a line, for machines.
+    """
+    for name, tick in outcome.ticks.items():
+        say(json.dumps(_fields(name, tick)) if as_json else f"{name}: {in_words(tick)}")
+    for name, error in outcome.failures.items():
+        if not as_json:
+            say(f"{name}: failed: {error}")
+
+
+def in_words(tick: Tick) -> str:
+    """What one tick brought, for a person."""
+    if tick.finished and not tick.pages:
+        return "finished: its bounded query was read to the end; change `until` to go on"
+    parts = [_count(tick.pages, "page"), _count(tick.events, "event")]
+    if tick.duplicates:
+        parts.append(f"{_count(tick.duplicates, 'duplicate')} left out")
+    parts.append(f"newest {tick.newest or 'none'}{age(tick.newest_at)}")
+    parts.append(f"in {tick.took_s:.1f} s")
+    if tick.behind:
+        parts.append("more to come: max_pages ended it")
+    return ", ".join(parts)
+
+
+def age(at: float | None) -> str:
+    """How long ago a moment was, in brackets; nothing where it is not known or not past."""
+    if at is None or (ago := time.time() - at) < 0:
+        return ""
+    for unit, seconds in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if ago >= 2 * seconds:
+            return f" ({ago / seconds:.0f} {unit} ago)"
+    return f" ({ago:.0f} s ago)"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def _fields(name: str, tick: Tick) -> dict[str, Any]:
+    return {
+        "event": "source.accounted",
+        "source": name,
+        "pages": tick.pages,
+        "events": tick.events,
+        "duplicates": tick.duplicates,
+        "newest": tick.newest,
+        "took_s": round(tick.took_s, 3),
+        "behind": tick.behind,
+        "finished": tick.finished,
+    }

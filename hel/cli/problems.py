@@ -1,0 +1,45 @@
+"""How a failure ends a command: one clear message on stderr, and the exit code of the contract."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from hel.errors import ConfigError, HelError, StateError, StateLockedError
+from hel.telemetry.printable import printable
+
+FAILED = 1
+UNUSABLE = 2
+HELD = 3
+
+
+def config_path(given: Path | None) -> Path:
+    """The configuration to use: the flag, else `HEL_CONFIG`, else `hel.yaml`."""
+    return given or Path(os.environ.get("HEL_CONFIG") or "hel.yaml")
+
+
+def say(text: str) -> None:
+    """A line for a person, on stderr."""
+    sys.stderr.write(f"{printable(text, limit=4000)}\n")
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """End the command where a HelError gets out, with its message and its exit code."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            say(problem if error.problems != (str(error),) else f"hel: {problem}")
+        raise typer.Exit(UNUSABLE) from None
+    except HelError as error:
+        say(f"hel: {error}")
+        code = HELD if isinstance(error, StateLockedError) else UNUSABLE if isinstance(error, StateError) else FAILED
+        raise typer.Exit(code) from None
+    except BrokenPipeError:
+        # What reads our stdout has had enough; keep the interpreter from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(FAILED) from None

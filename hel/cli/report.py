@@ -1,0 +1,111 @@
+"""What `hel test` says: each step with a tick or a cross, as it happens, and the fix under a cross.
+
+It hears what the log hears, so there is one account of what happened and no second one to keep true.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hel.cli.account import in_words
+from hel.collector import Outcome
+from hel.config.auth import OAuth2Auth
+from hel.config.secrets import Secrets
+from hel.config.source import SourceConfig
+from hel.errors import HelError
+from hel.poller import Tick
+
+
+class Report:
+    """The report on one source.
+
+    Args:
+        name: The source's name.
+        source: Its config.
+        secrets: What was found for it.
+        say: Takes each line.
+    """
+
+    def __init__(self, name: str, source: SourceConfig, secrets: Secrets, say: Callable[[str], None]) -> None:
+        self._name = name
+        self._source = source
+        self._secrets = secrets
+        self._say = say
+        self._answered: Mapping[str, Any] = {}
+        self._minted = False
+
+    def begin(self) -> None:
+        """Name the source, and where its secrets were found."""
+        self._say(f"{self._name}: {self._source.url}")
+        for what, where in self._secrets.origins.items():
+            self._passed("secret", f"{what} found in {where}")
+        if self._source.auth is None:
+            self._passed("secret", "none is needed: the source has no auth section")
+
+    def hear(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Turn an event of the log into a step of the report."""
+        if event == "token.minted":
+            self._minted = True
+            self._passed("token", _token(fields))
+        elif event == "request.answered":
+            if not self._answered and 200 <= fields["status"] < 300:
+                self._passed("request", f"{fields['status']} after {fields['took_s']} s")
+            self._answered = fields
+        elif event == "request.retried":
+            self._say(f"  … attempt {fields['attempt']} of {fields['of']}: {fields['because']}")
+            self._say(f"    trying again in {fields['wait_s']:g} s")
+        elif event == "limit.paused":
+            self._say(f"  … the rate limit's window is used up; going on in {fields['wait_s']:g} s")
+        elif event in {"question.changed", "clock.skewed", "refresh_token.not_kept"}:
+            self._say(f"  ! {fields.get('because', event)}: {fields['fix']}")
+
+    def end(self, outcome: Outcome) -> None:
+        """Say what came, what is left of the rate limit, and where the next tick would start."""
+        for error in outcome.failures.values():
+            self._failed(error)
+        if outcome.output is not None:
+            self._crossed("output", outcome.output)
+        for tick in outcome.ticks.values():
+            self._passed("events", _events(tick))
+            if not tick.events and not tick.duplicates:
+                self._say(
+                    "    no events: the time range or a filter may exclude them; try without `from` and `filter` first"
+                )
+        if (limit := self._answered.get("rate_limit")) is not None:
+            self._passed("rate limit", f"{self._answered['rate_remaining']} of {limit} requests left in this window")
+        for tick in outcome.ticks.values():
+            self._passed("next tick", f"would start at {tick.resume or 'the beginning'}; the state was not moved")
+
+    def _failed(self, error: HelError) -> None:
+        needs_token = isinstance(self._source.auth, OAuth2Auth) and not self._minted
+        self._crossed("token" if needs_token else "request" if not self._ok() else "events", error)
+
+    def _ok(self) -> bool:
+        return 200 <= self._answered.get("status", 0) < 300
+
+    def _passed(self, step: str, text: str) -> None:
+        self._say(f"  {_mark('✓', 'ok')} {step}: {text}")
+
+    def _crossed(self, step: str, error: HelError) -> None:
+        self._say(f"  {_mark('✗', 'FAILED')} {step}: {error.message}")
+        if error.fix:
+            self._say(f"    fix: {error.fix}")
+
+
+def _mark(mark: str, plain: str) -> str:
+    """The mark, where stderr can show it."""
+    try:
+        mark.encode(sys.stderr.encoding or "ascii")
+    except UnicodeEncodeError:
+        return plain
+    return mark
+
+
+def _token(fields: Mapping[str, Any]) -> str:
+    lifetime = fields["lifetime_s"]
+    lasts = f"for {lifetime / 60:.0f} minutes" if lifetime else "for a time that the server did not say"
+    return f"{fields['type']}, {lasts}, scopes: {fields['scopes'] or 'not said'}"
+
+
+def _events(tick: Tick) -> str:
+    return in_words(tick) if tick.pages else "none: the source is finished"

@@ -1,0 +1,78 @@
+"""`hel run`: continuously, once, recorded, or from recordings."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import typer
+
+from hel.cli.account import account
+from hel.cli.problems import FAILED, config_path, reported, say
+from hel.clock import SystemClock
+from hel.collector import Collector, Outcome
+from hel.config.load import Loaded, load
+from hel.errors import ConfigError
+from hel.telemetry.log import make_log
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The options of `hel run`.
+
+    Attributes:
+        once: One tick of every source.
+        sources: Only these; all where it is empty.
+        output: A file, `-` for stdout, or None for what the config says.
+        output_rotate: `daily`, `size:MB`, or None for what the config says.
+        record_dir: Where to record, or None.
+        replay_dir: What to replay, or None.
+    """
+
+    once: bool
+    sources: tuple[str, ...]
+    output: Path | None
+    output_rotate: str | None
+    record_dir: Path | None
+    replay_dir: Path | None
+
+
+def run(config: Path | None, wanted: Wanted) -> None:
+    """Collect until done or told to stop."""
+    with reported():
+        if wanted.record_dir and wanted.replay_dir:
+            raise ConfigError("--record-dir and --replay-dir exclude each other", "a replay has nothing to record")
+        loaded = load(
+            config_path(config),
+            os.environ,
+            flags=_flags(wanted),
+            only=wanted.sources or None,
+            with_secrets=wanted.replay_dir is None,
+        )
+        settings = loaded.config.global_
+        outcome = anyio.run(_collect, loaded, wanted)
+        if wanted.once or wanted.replay_dir:
+            account(outcome, as_json=settings.log_format == "json")
+        if outcome.output is not None:
+            say(f"hel: {outcome.output}")
+    if not outcome.ok:
+        raise typer.Exit(FAILED)
+
+
+async def _collect(loaded: Loaded, wanted: Wanted) -> Outcome:
+    settings = loaded.config.global_
+    collector = Collector(loaded, SystemClock(), make_log(settings.log_level, settings.log_format))
+    if wanted.replay_dir is not None:
+        return await collector.replay(wanted.replay_dir)
+    return await collector.run(once=wanted.once, record_dir=wanted.record_dir)
+
+
+def _flags(wanted: Wanted) -> dict[str, Any]:
+    """What the flags say about `global`; paths in flags are relative to the working directory."""
+    output: dict[str, Any] = {}
+    if wanted.output is not None:
+        output["path"] = None if str(wanted.output) == "-" else str(Path.cwd() / wanted.output)
+    if wanted.output_rotate is not None:
+        output["rotate"] = wanted.output_rotate
+    return {"output": output} if output else {}

@@ -1,0 +1,137 @@
+"""`hel state`: show, reset, set, export, import."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+
+import typer
+
+from hel.cli.account import age
+from hel.cli.problems import config_path, reported, say
+from hel.config.load import load_global
+from hel.errors import ConfigError
+from hel.events import parse_time
+from hel.records import Checkpoint
+from hel.state import transfer
+from hel.state.lock import StateLock
+from hel.state.store import Store
+from hel.telemetry.printable import printable
+
+SETTABLE = ("resume", "newest", "finished")
+
+
+def show(config: Path | None, name: str | None) -> None:
+    """Print where each source stands, for a person."""
+    with _reading(config) as store:
+        checkpoints = store.checkpoints()
+        if name is not None:
+            checkpoints = {name: _known(checkpoints, name, store.path)}
+        if not checkpoints:
+            say(f"{store.path} knows no source yet: nothing was delivered")
+        for number, (source, checkpoint) in enumerate(checkpoints.items()):
+            typer.echo("\n" * bool(number) + source)
+            for label, value in _described(checkpoint):
+                typer.echo(f"  {label:<12} {printable(value, limit=10_000)}")
+
+
+def reset(config: Path | None, name: str) -> None:
+    """Forget one source."""
+    with _writing(config) as store:
+        _known(store.checkpoints(), name, store.path)
+        store.reset(name)
+        say(f"{name} is forgotten: its next tick starts anew, and what it delivered before will be delivered again")
+
+
+def set_(config: Path | None, name: str, key: str, value: str) -> None:
+    """Change one value of one checkpoint."""
+    with _writing(config) as store:
+        before = store.checkpoint(name) or Checkpoint("")
+        after = _changed(before, key, value)
+        store.put(name, after)
+        say(f"{name}: {key} is now {getattr(after, key)!r} (before: {getattr(before, key)!r})")
+
+
+def export(config: Path | None) -> None:
+    """Print the state as JSON."""
+    with _reading(config) as store:
+        typer.echo(json.dumps(transfer.export(store), indent=2, ensure_ascii=False))
+
+
+def import_(config: Path | None) -> None:
+    """Take a state from stdin."""
+    with reported():
+        try:
+            state = transfer.parse(sys.stdin.read())
+        except ValueError as error:
+            raise ConfigError(
+                f"what came on stdin is no exported state: {error}", "hel state export > state.json writes one"
+            ) from error
+    with _writing(config) as store:
+        transfer.restore(store, state)
+        say(f"{store.path} now knows {', '.join(state.sources) or 'no source'}")
+
+
+def _described(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
+    newest = f"{checkpoint.newest}{age(checkpoint.newest_at)}" if checkpoint.newest else "none yet"
+    yield "events", str(checkpoint.events)
+    yield "newest", newest
+    yield "resumes at", checkpoint.resume or "the beginning (its url and from)"
+    if checkpoint.finished:
+        yield "finished", "its bounded query was read to the end"
+    if checkpoint.overlapping:
+        yield "overlapping", "it goes over events that were delivered before, and leaves them out"
+    yield (
+        "updated",
+        f"{datetime.fromtimestamp(checkpoint.updated_at, UTC):%Y-%m-%dT%H:%M:%SZ}{age(checkpoint.updated_at)}",
+    )
+
+
+def _changed(checkpoint: Checkpoint, key: str, value: str) -> Checkpoint:
+    if key == "resume":
+        if not value.startswith(("https://", "http://")):
+            raise ConfigError(f"resume takes the URL of the next request, not {value!r}")
+        return replace(checkpoint, question="", resume=value, finished=False)
+    if key == "newest":
+        at = parse_time(value)
+        if at is None:
+            raise ConfigError(f"newest takes a time such as 2026-05-01T12:00:00Z, not {value!r}")
+        return replace(checkpoint, newest=value, newest_at=at)
+    if key == "finished":
+        if value not in {"true", "false"}:
+            raise ConfigError(f"finished takes true or false, not {value!r}")
+        return replace(checkpoint, finished=value == "true")
+    raise ConfigError(f"unknown key {key!r}", f"expected one of {', '.join(SETTABLE)}")
+
+
+def _known(checkpoints: dict[str, Checkpoint], name: str, path: Path) -> Checkpoint:
+    if name in checkpoints:
+        return checkpoints[name]
+    close = get_close_matches(name, checkpoints, 1)
+    known = ", ".join(checkpoints) or "none yet"
+    raise ConfigError(
+        f"{path} knows no source {name!r}", f"did you mean {close[0]!r}?" if close else f"it knows: {known}"
+    )
+
+
+@contextmanager
+def _reading(config: Path | None) -> Iterator[Store]:
+    with reported():
+        path = load_global(config_path(config), os.environ).state.path
+        if not path.exists():
+            raise ConfigError(f"there is no state at {path} yet", "the first `hel run` makes it")
+        with Store(path, writable=False) as store:
+            yield store
+
+
+@contextmanager
+def _writing(config: Path | None) -> Iterator[Store]:
+    with reported():
+        path = load_global(config_path(config), os.environ).state.path
+        with StateLock(path), Store(path, writable=True) as store:
+            yield store

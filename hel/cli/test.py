@@ -1,0 +1,30 @@
+"""`hel test`: one tick of one source, and a report of each step for a person."""
+
+import os
+from pathlib import Path
+
+import anyio
+import typer
+
+from hel.cli.problems import FAILED, config_path, reported, say
+from hel.cli.report import Report
+from hel.clock import SystemClock
+from hel.collector import Collector
+from hel.config.load import load
+from hel.telemetry.log import make_log
+
+
+def test(config: Path | None, name: str) -> None:
+    """Try one source without moving its state."""
+    with reported():
+        loaded = load(config_path(config), os.environ, only=[name])
+        settings = loaded.config.global_
+        report = Report(name, loaded.config.sources[name], loaded.secrets[name], say)
+        # The report says it all; only somebody who asked for `debug` sees the log as well.
+        level = "debug" if settings.log_level == "debug" else "critical"
+        log = make_log(level, settings.log_format, taps=(report.hear,))
+        report.begin()
+        outcome = anyio.run(Collector(loaded, SystemClock(), log).test)
+        report.end(outcome)
+    if not outcome.ok:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,29 @@
+"""`hel validate` and `hel schema`: what the configuration says, and what it may say."""
+
+import json
+import os
+from pathlib import Path
+
+import typer
+
+from hel.cli.problems import config_path, reported, say
+from hel.config.load import load
+from hel.config.reference import json_schema
+
+
+def validate(config: Path | None) -> None:
+    """Load the configuration, every placeholder and every secret; all problems at once. No network."""
+    with reported():
+        loaded = load(config_path(config), os.environ)
+        for name, source in loaded.config.sources.items():
+            say(f"{name}: {source.url}")
+            for what, where in loaded.secrets[name].origins.items():
+                say(f"  {what} from {where}")
+        count = len(loaded.config.sources)
+        say(f"{loaded.path}: {count} {'source is' if count == 1 else 'sources are'} valid; nothing was requested")
+
+
+def schema() -> None:
+    """Print the JSON Schema of hel.yaml."""
+    with reported():
+        typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))

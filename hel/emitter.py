@@ -1,0 +1,129 @@
+"""The one place that delivers and commits: written, flushed, then committed, in this order and never otherwise.
+
+Batches that arrive while others are being delivered share the next flush and the next commit. A failure of the
+output or the state stops here, is said once, and is tried again; the queue fills up behind it and polling pauses.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import anyio.to_thread
+
+from hel.auth.nonces import Nonces
+from hel.clock import Clock
+from hel.errors import ClosedOutputError, SinkError, StateError
+from hel.queue import BatchQueue
+from hel.records import Batch, Position
+from hel.sinks.sink import Sink
+from hel.state.store import Store
+from hel.telemetry.log import Log
+
+_FIRST_WAIT_S = 0.5
+_LONGEST_WAIT_S = 10.0
+
+T = TypeVar("T")
+
+
+class Emitter:
+    """Takes batches off the queue until it is closed and empty.
+
+    Args:
+        queue: Where they come from.
+        sink: Where their lines go.
+        store: Where their checkpoints go; None for a run that commits nothing.
+        nonces: Committed along.
+        capacities: How many IDs each source remembers, by source.
+        clock: Times the waits.
+        log: The program's log.
+        patience_s: How long a failing output or state is tried before it ends the run.
+    """
+
+    def __init__(
+        self,
+        queue: BatchQueue,
+        sink: Sink,
+        store: Store | None,
+        nonces: Nonces,
+        capacities: Mapping[str, int],
+        clock: Clock,
+        log: Log,
+        patience_s: float = math.inf,
+    ) -> None:
+        self._queue = queue
+        self._sink = sink
+        self._store = store
+        self._nonces = nonces
+        self._capacities = capacities
+        self._clock = clock
+        self._log = log
+        self._patience_s = patience_s
+
+    async def run(self) -> None:
+        """Deliver until the queue is closed and empty.
+
+        Raises:
+            ClosedOutputError: Nobody reads the output any more; what was not flushed is not committed.
+            SinkError, StateError: It failed for longer than the patience.
+        """
+        while batches := await self._queue.take(self._sink.room()):
+            await self._deliver(batches)
+            await self._queue.delivered(batches)
+        await self._commit([], None)
+
+    async def _deliver(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            self._sink.put(batch.lines)
+        position = await self._until_done("output", self._sink.flush)
+        await self._commit(batches, position)
+        rotated = await self._rotate()
+        if rotated is not None:
+            await self._commit([], rotated)
+
+    async def _rotate(self) -> Position | None:
+        """Begin a new file if that is due; where it can't be done, the old one goes on."""
+        try:
+            return await anyio.to_thread.run_sync(self._sink.rotate)
+        except SinkError as error:
+            self._log.error("output.rotation_failed", because=error.message, fix=error.fix)
+            return None
+
+    async def _commit(self, batches: list[Batch], position: Position | None) -> None:
+        store, nonces = self._store, self._nonces.take_unsaved()
+        if store is None or not (batches or nonces or position):
+            return
+        started = self._clock.monotonic()
+        await self._until_done("state", lambda: store.commit(batches, nonces, position, self._capacities))
+        self._log.debug(
+            "batch.committed",
+            batches=len(batches),
+            events=sum(batch.count for batch in batches),
+            bytes=sum(len(batch.lines) for batch in batches),
+            took_s=round(self._clock.monotonic() - started, 4),
+        )
+
+    async def _until_done(self, what: str, act: Callable[[], T]) -> T:
+        """Act in a worker thread, again and again until it succeeds; say the first failure and the recovery.
+
+        A cancellation waits for the thread, so that nothing is written behind the back of what comes after.
+        """
+        wait_s = _FIRST_WAIT_S
+        failed_at: float | None = None
+        while True:
+            try:
+                done = await anyio.to_thread.run_sync(act)
+            except ClosedOutputError:
+                raise
+            except (SinkError, StateError) as error:
+                now = self._clock.monotonic()
+                if failed_at is None:
+                    failed_at = now
+                    self._log.error(f"{what}.failed", because=error.message, fix=error.fix)
+                if now + wait_s > failed_at + self._patience_s:
+                    raise
+                await self._clock.sleep(wait_s)
+                wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+            else:
+                if failed_at is not None:
+                    self._log.info(f"{what}.recovered", after_s=round(self._clock.monotonic() - failed_at, 1))
+                return done

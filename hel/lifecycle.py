@@ -1,0 +1,89 @@
+"""The tasks of one run and the order in which they end: the pollers first, then the delivery, then the process.
+
+On SIGTERM or SIGINT the pollers are cancelled, what is queued is delivered and committed. A second signal ends the
+process at once, which loses nothing, because commits follow delivery.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import anyio
+from anyio.abc import TaskStatus
+
+from hel.emitter import Emitter
+from hel.errors import HelError, SinkError
+from hel.queue import BatchQueue
+from hel.sinks.sink import Sink
+from hel.telemetry.log import Log
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+"""Hands batches over until it is done or cancelled."""
+
+
+class Lifecycle:
+    """One run.
+
+    Args:
+        emitter: Delivers what the jobs hand over.
+        queue: Between the two.
+        sink: The output.
+        shutdown_s: How long the delivery may take after a signal.
+        log: The program's log.
+    """
+
+    def __init__(self, emitter: Emitter, queue: BatchQueue, sink: Sink, shutdown_s: float, log: Log) -> None:
+        self._emitter = emitter
+        self._queue = queue
+        self._sink = sink
+        self._shutdown_s = shutdown_s
+        self._log = log
+        self._polling = anyio.CancelScope()
+        self._delivery = anyio.CancelScope()
+        self._failure: HelError | None = None
+
+    async def run(self, jobs: Sequence[Job]) -> HelError | None:
+        """Do the jobs until they are done or a signal comes, deliver what they handed over; what ended the delivery."""
+        async with anyio.create_task_group() as watching:
+            await watching.start(self._watch)
+            async with anyio.create_task_group() as delivering:
+                delivering.start_soon(self._emit)
+                with self._polling:
+                    async with anyio.create_task_group() as polling:
+                        for job in jobs:
+                            polling.start_soon(job)
+                await self._queue.close()
+            watching.cancel_scope.cancel()
+        return self._failure
+
+    async def _emit(self) -> None:
+        with self._delivery:
+            try:
+                await self._emitter.run()
+            except HelError as error:
+                self._failure = error
+        if self._delivery.cancelled_caught:
+            self._failure = SinkError(
+                f"the output did not take what was queued within {self._shutdown_s:g} s of the signal",
+                "it was not committed and will be collected again",
+            )
+        self._polling.cancel()
+
+    async def _watch(self, *, task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            async with anyio.create_task_group() as deadline:
+                async for number in signals:
+                    name = signal.Signals(number).name
+                    if self._polling.cancel_called:
+                        self._log.warning("stop.forced", signal=name)
+                        os._exit(1)
+                    self._log.info("stop.asked", signal=name, within_s=self._shutdown_s)
+                    self._polling.cancel()
+                    deadline.start_soon(self._end_delivery)
+
+    async def _end_delivery(self) -> None:
+        await anyio.sleep(self._shutdown_s)
+        self._sink.abandon()
+        self._delivery.cancel()

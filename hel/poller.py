@@ -1,0 +1,200 @@
+"""One source's task: due, pages, batches. It hands over and never waits for the delivery of what it handed over.
+
+A tick ends at the pager's word, at `max_pages`, or with a SourceError; whatever ends it, what was handed over counts,
+and the next tick goes on behind it. There are never two ticks of one source at once.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from hel.clock import Clock
+from hel.errors import SourceError
+from hel.events import LineMaker
+from hel.memory import Memory, make_batch
+from hel.paging.pager import Pager
+from hel.queue import BatchQueue
+from hel.records import Batch, Checkpoint, Page, Reply, Request
+from hel.schedule import first_start, next_start
+from hel.telemetry.log import Log
+
+Fetch = Callable[[Request], Awaitable[Reply]]
+"""The policed exchange: the API's successful answer, or a SourceError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how far a source is asked.
+
+    Attributes:
+        interval_s: From one start to the next.
+        jitter_s: Up to this much is added to it.
+        max_pages: The most pages in a tick.
+        page_delay_s: Between two pages of a tick.
+    """
+
+    interval_s: float
+    jitter_s: float
+    max_pages: int
+    page_delay_s: float
+
+
+@dataclass(slots=True)
+class Tick:
+    """The account of one tick.
+
+    Attributes:
+        pages: Read.
+        events: Handed over.
+        duplicates: Left out, because they had been delivered before.
+        newest: The newest event of the source so far, as its own text.
+        newest_at: The same in epoch seconds.
+        resume: Where the next one starts; None for the beginning.
+        took_s: From the start to the last page.
+        behind: `max_pages` ended it, and there is more.
+        finished: The source was finished, or is now.
+    """
+
+    pages: int = 0
+    events: int = 0
+    duplicates: int = 0
+    newest: str | None = None
+    newest_at: float | None = None
+    resume: str | None = None
+    took_s: float = 0.0
+    behind: bool = False
+    finished: bool = False
+
+    def add(self, page: Page, batch: Batch) -> None:
+        """Count a page that was handed over."""
+        self.pages += 1
+        self.events += batch.count
+        self.duplicates += len(page.events) - batch.count
+
+    def stand(self, checkpoint: Checkpoint) -> None:
+        """Take over where the source stands at the end."""
+        self.newest, self.newest_at = checkpoint.newest, checkpoint.newest_at
+        self.resume, self.finished = checkpoint.resume, checkpoint.finished
+
+
+class Poller:
+    """Polls one source.
+
+    Args:
+        name: The source's name.
+        fetch: Its policed exchange.
+        pager: Says what to ask.
+        maker: Splices its lines.
+        memory: Where it stands.
+        pace: How often and how far.
+        queue: Where its batches go.
+        clock: Times the ticks.
+        log: The source's log.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        fetch: Fetch,
+        pager: Pager,
+        maker: LineMaker,
+        memory: Memory,
+        pace: Pace,
+        queue: BatchQueue,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self.name = name
+        self._fetch = fetch
+        self._pager = pager
+        self._maker = maker
+        self._memory = memory
+        self._pace = pace
+        self._queue = queue
+        self._clock = clock
+        self._log = log
+        self._said_behind = False
+
+    async def run(self) -> None:
+        """Tick after tick, until cancelled or a bounded source is finished."""
+        pace = self._pace
+        due = first_start(self._clock.monotonic(), pace.jitter_s, random.random())  # noqa: S311  # spread, not secrecy
+        while not self._memory.checkpoint.finished:
+            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+            started = self._clock.monotonic()
+            await self.attempt()
+            draw = random.random()  # noqa: S311  # spread, not secrecy
+            due = next_start(started, self._clock.monotonic(), pace.interval_s, pace.jitter_s, draw)
+        self._log.info("source.finished", fix="the bounded query was read to its end; change `until` to go on")
+
+    async def attempt(self) -> Tick | SourceError:
+        """One tick; what ended it early is logged and returned, for it must not stop other sources."""
+        try:
+            return await self.tick()
+        except SourceError as error:
+            self._log.error("tick.failed", because=error.message, fix=error.fix)
+            return error
+        except Exception as error:  # noqa: BLE001  # a fault in one source must not stop the others
+            fault = SourceError(f"a fault in Hel: {type(error).__name__}", "please report it with this log")
+            self._log.error("tick.crashed", because=fault.message, fix=fault.fix, exc_info=error)
+            return fault
+
+    async def tick(self) -> Tick:
+        """Follow pages until caught up or `max_pages`, and hand over what is new.
+
+        Raises:
+            SourceError: The tick ended early; what was handed over before counts.
+        """
+        tick = Tick()
+        started = self._clock.monotonic()
+        try:
+            await self._follow(tick)
+        finally:
+            tick.stand(self._memory.checkpoint)
+            tick.took_s = self._clock.monotonic() - started
+        self._say_ended(tick)
+        return tick
+
+    async def _follow(self, tick: Tick) -> None:
+        if self._memory.checkpoint.finished:
+            return
+        request: Request | None = self._pager.first(self._memory.checkpoint)
+        while request is not None:
+            if tick.pages == self._pace.max_pages:
+                tick.behind = True
+                return
+            if tick.pages:
+                await self._clock.sleep(self._pace.page_delay_s)
+            request = await self._take(request, tick)
+
+    async def _take(self, request: Request, tick: Tick) -> Request | None:
+        """Fetch one page and hand over its events; what to ask next."""
+        reply = await self._fetch(request)
+        page = self._pager.read(request, reply)
+        batch = make_batch(self.name, page, self._maker, self._memory, reply.received_at)
+        await self._queue.put(batch)
+        tick.add(page, batch)
+        self._log.debug(
+            "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
+        )
+        return page.next
+
+    def _say_ended(self, tick: Tick) -> None:
+        say = self._log.info if tick.events else self._log.debug
+        say(
+            "tick.finished",
+            pages=tick.pages,
+            events=tick.events,
+            duplicates=tick.duplicates,
+            newest=tick.newest,
+            took_s=round(tick.took_s, 3),
+        )
+        if tick.behind and not self._said_behind:
+            self._log.warning(
+                "source.behind",
+                pages=tick.pages,
+                fix="max_pages ended the tick and there is more, which the next ones collect; to catch up faster, set "
+                "`limit` under query_params to the API's most (1000 for Okta), raise pagination.max_pages, or lower "
+                "schedule.interval_secs",
+            )
+        self._said_behind = tick.behind

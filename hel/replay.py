@@ -1,0 +1,52 @@
+"""One source's recorded replies, made into lines again: no network, no credentials, no state.
+
+The recordings stand in the order in which the pages were followed, so nothing needs to be followed again; a reply
+that the run could not use then is passed over now.
+"""
+
+from pathlib import Path
+
+import anyio.to_thread
+
+from hel import events, recording
+from hel.errors import ReplyError
+from hel.events import LineMaker
+from hel.memory import Memory, make_batch
+from hel.poller import Tick
+from hel.queue import BatchQueue
+from hel.records import Page
+from hel.telemetry.log import Log
+
+
+async def replay(
+    name: str, directory: Path, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
+) -> Tick | ReplyError:
+    """Hand over the lines of every recorded page.
+
+    Args:
+        name: The source's name.
+        directory: Its own folder below `--replay-dir`.
+        maker: Splices its lines.
+        memory: Starts empty: what an older state left out of the recorded run comes again.
+        queue: Where the batches go.
+        log: The source's log.
+
+    Returns:
+        The account, or the last page that could not be read.
+    """
+    tick, broken = Tick(), None
+    for path in recording.recordings(directory):
+        try:
+            _, reply = await anyio.to_thread.run_sync(recording.read, path)
+            if not 200 <= reply.status < 300:
+                continue
+            page = Page(events.split(reply.body), None, None)
+        except ReplyError as error:
+            broken = error
+            log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
+            continue
+        batch = make_batch(name, page, maker, memory, reply.received_at)
+        await queue.put(batch)
+        tick.add(page, batch)
+    tick.stand(memory.checkpoint)
+    return broken or tick

@@ -1,0 +1,49 @@
+"""Which kind of sink an output is."""
+
+import os
+import stat
+
+from hel.clock import Clock
+from hel.config.models import OutputConfig
+from hel.errors import ConfigError
+from hel.sinks.file import FileSink
+from hel.sinks.stream import StreamSink
+from hel.telemetry.log import Log
+
+
+def check_output(output: OutputConfig) -> None:
+    """See whether the output can be opened, before anything is made.
+
+    Raises:
+        ConfigError: It can't.
+    """
+    path = output.path
+    if path is None:
+        return
+    if path.is_dir():
+        raise ConfigError(f"the output {path} is a folder", f"name a file in it, such as {path / 'events.ndjson'}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"the output's folder {path.parent} does not exist", f"mkdir -p {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(
+            f"the output {path} can't be written: permission denied", "let Hel's user write there, or use another -o"
+        )
+
+
+def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | StreamSink:
+    """The output, open.
+
+    Raises:
+        ConfigError: It can't be opened.
+    """
+    path = output.path
+    if path is None:
+        return StreamSink()
+    if not path.exists() or stat.S_ISREG(path.stat().st_mode):
+        return FileSink(path, output.rotate, clock, log)
+    try:
+        return StreamSink(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC), str(path))
+    except OSError as error:
+        raise ConfigError(
+            f"the output {path} can't be written: {error.strerror}", "for a named pipe, start its reader first"
+        ) from error

@@ -1,0 +1,38 @@
+"""What the emitter asks of an output."""
+
+from typing import Protocol
+
+from hel.records import Position
+
+
+class Sink(Protocol):
+    """Takes whole lines; a flush that failed is made again and goes on where it stopped, so no line is torn."""
+
+    def put(self, lines: bytes) -> None:
+        """Take lines; they are kept until a flush has succeeded."""
+        ...
+
+    def flush(self) -> Position | None:
+        """Write what was put and make it last; where a file stands then, None for a stream. Blocks.
+
+        Raises:
+            SinkError: Not all of it is written; call again.
+            ClosedOutputError: Nor will it ever be.
+        """
+        ...
+
+    def room(self) -> int | None:
+        """Bytes until a rotation is due; None where none ever is."""
+        ...
+
+    def rotate(self) -> Position | None:
+        """Begin a new file if that is due and all is flushed; where it stands then, None where nothing changed."""
+        ...
+
+    def abandon(self) -> None:
+        """End a flush that waits for a reader, from another thread; it raises SinkError."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the output."""
+        ...

@@ -1,0 +1,63 @@
+"""One writer at a time: an advisory lock beside the state file, which the kernel drops when its process ends."""
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hel.errors import StateError, StateLockedError
+
+
+class StateLock:
+    """Held while a command may write the state.
+
+    Args:
+        state: The state file; the lock is `<state>.lock` beside it.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._path = state.with_name(f"{state.name}.lock")
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock or say who holds it.
+
+        Raises:
+            StateLockedError: Another process holds it.
+            StateError: The lock file can't be made.
+        """
+        try:
+            fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(
+                f"the state can't be locked: {self._path}: {error.strerror}",
+                "make the folder of `global.state.path` and let Hel write there",
+            ) from error
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(fd, 20).decode(errors="replace").strip()
+            os.close(fd)
+            who = f"process {holder}" if holder.isdecimal() else "another process"
+            raise StateLockedError(
+                f"the state {self._state} is held by a running Hel ({who})",
+                "stop that one first, or give this one another `global.state.path`",
+            ) from None
+        except OSError as error:
+            os.close(fd)
+            raise StateError(
+                f"the state can't be locked: {self._path}: {error.strerror}",
+                "keep the state on a file system that knows flock",
+            ) from error
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        self._fd = fd
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let go. The file stays: removing it would let two processes lock two files of one name."""
+        os.close(self._fd)

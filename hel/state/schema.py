@@ -1,0 +1,143 @@
+"""The state file's tables, their version, and what may be opened as one.
+
+The rule: a file that is not ours, is damaged, or comes from a newer Hel is left exactly as it is.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from hel.errors import StateError
+
+APPLICATION_ID = 0x48656C01
+"""Marks a SQLite file as Hel's (https://www.sqlite.org/pragma.html#pragma_application_id)."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE checkpoints (
+        source TEXT PRIMARY KEY,
+        question TEXT NOT NULL,
+        resume TEXT,
+        newest TEXT,
+        newest_at REAL,
+        finished INTEGER NOT NULL,
+        overlapping INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        updated_at REAL NOT NULL
+    );
+    CREATE TABLE delivered (
+        number INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        keys BLOB NOT NULL,
+        met INTEGER NOT NULL,
+        beyond INTEGER NOT NULL,
+        until_at REAL NOT NULL
+    );
+    CREATE INDEX delivered_by_source ON delivered (source, until_at);
+    CREATE TABLE seen (
+        number INTEGER PRIMARY KEY,
+        source TEXT NOT NULL,
+        ids BLOB NOT NULL,
+        total INTEGER NOT NULL
+    );
+    CREATE INDEX seen_by_source ON seen (source, total);
+    CREATE TABLE nonces (server TEXT PRIMARY KEY, nonce TEXT NOT NULL);
+    CREATE TABLE outputs (
+        path TEXT PRIMARY KEY,
+        device INTEGER NOT NULL,
+        inode INTEGER NOT NULL,
+        length INTEGER NOT NULL,
+        tail TEXT NOT NULL
+    );
+    """,
+)
+"""What leads from each version to the next; the version is the number of steps taken.
+
+`delivered`: packed 16-byte digests of events. `met` 1 takes them back: they were met again on ground that was
+delivered before. `beyond` 1: delivered, but no checkpoint has passed them yet. `until_at`: when no overlap of this
+source can reach them any more, epoch seconds.
+`seen`: packed 16-byte digests of IDs, and how many IDs the source has had up to and with this row.
+"""
+
+VERSION = len(MIGRATIONS)
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """Open a state file, make it where it is missing and `writable`, and bring it to this version.
+
+    Raises:
+        StateError: It is not ours, damaged, from a newer Hel, or can't be opened; it is left untouched.
+    """
+    _check_header(path)
+    try:
+        mode = "rwc" if writable else "ro"
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,  # the emitter's worker threads take turns
+            timeout=10.0,
+        )
+        try:
+            _check_ours(connection, path)
+            if writable:
+                path.chmod(0o600)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
+                _migrate(connection)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from error
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+    return connection
+
+
+def _check_header(path: Path) -> None:
+    """Look at the first bytes before SQLite does, which would replay a foreign journal."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+    if head and head != b"SQLite format 3\x00":
+        raise _unusable(path, "it is no SQLite database")
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    if application_id != APPLICATION_ID and tables:
+        raise _unusable(path, "it is another program's database")
+    if version > VERSION:
+        raise StateError(
+            f"the state {path} is from a newer Hel (its version is {version}, this one knows up to {VERSION}); "
+            "it was left untouched",
+            "run the newer Hel; or there `hel state export > state.json`, and here, with another `global.state.path`, "
+            "`hel state import < state.json`",
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise _unusable(path, f"it is damaged: {verdict.splitlines()[-1]}")
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    steps = "".join(MIGRATIONS[version:])
+    connection.executescript(
+        f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {steps} PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _unusable(path: Path, why: str) -> StateError:
+    return StateError(
+        f"the state {path} can't be used: {why}; it was left untouched",
+        f"restore it from a backup; or move it away (mv {path.name} {path.name}.bad), then start anew with `hel run` "
+        "or from an export with `hel state import < state.json`",
+    )

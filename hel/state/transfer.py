@@ -1,0 +1,101 @@
+"""The state as JSON, to move it between machines or keep a backup (`hel state export | import`).
+
+The position in an output file stays behind: it belongs to a file of this machine.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hel.records import Batch, Checkpoint
+from hel.state.store import Store
+
+VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class SourceState(_Part):
+    """What is known of one source.
+
+    Attributes:
+        checkpoint: Where it stands.
+        seen: Its remembered ID keys, oldest first, 32 hexadecimal digits each.
+        delivered: How often each line was delivered that it may meet again, by the line's key.
+        beyond: The same for the lines that its checkpoint has not passed.
+    """
+
+    checkpoint: Checkpoint
+    seen: list[str] = []
+    delivered: dict[str, int] = {}
+    beyond: dict[str, int] = {}
+
+
+class State(_Part):
+    """An exported state.
+
+    Attributes:
+        version: Of this format.
+        sources: By name.
+        nonces: DPoP nonces by token URL or API origin.
+    """
+
+    version: int
+    sources: dict[str, SourceState]
+    nonces: dict[str, str] = {}
+
+
+def export(store: Store) -> dict[str, Any]:
+    """All that is known, ready for JSON."""
+    sources = {}
+    for name, checkpoint in store.checkpoints().items():
+        beyond = store.delivered(name, beyond=True)
+        sources[name] = SourceState(
+            checkpoint=checkpoint,
+            seen=[key.hex() for key in store.seen(name)],
+            delivered=_hex(store.delivered(name, beyond=False) - beyond),
+            beyond=_hex(beyond),
+        )
+    return State(version=VERSION, sources=sources, nonces=store.nonces()).model_dump()
+
+
+def parse(text: str) -> State:
+    """Read the JSON that `export` wrote.
+
+    Raises:
+        ValueError: It is not that.
+    """
+    try:
+        state = State.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
+    if state.version != VERSION:
+        raise ValueError(f"its version is {state.version}, this Hel reads {VERSION}")
+    for source in state.sources.values():
+        for key in (*source.seen, *source.delivered, *source.beyond):
+            if len(bytes.fromhex(key)) != 16:
+                raise ValueError(f"{key} is no key of 32 hexadecimal digits")
+    return state
+
+
+def restore(store: Store, state: State) -> None:
+    """Replace what the store knows of these sources."""
+    for name, source in state.sources.items():
+        store.reset(name)
+        seen = bytes.fromhex("".join(source.seen))
+        passed = Batch(name, b"", 0, _packed(source.delivered), seen, b"", source.checkpoint)
+        beyond = Batch(name, b"", 0, _packed(source.beyond), b"", b"", None)
+        store.commit([passed, beyond], state.nonces, None, {name: len(source.seen)})
+
+
+def _hex(counts: Mapping[bytes, int]) -> dict[str, int]:
+    return {key.hex(): count for key, count in counts.items()}
+
+
+def _packed(counts: Mapping[str, int]) -> bytes:
+    return b"".join(bytes.fromhex(key) * count for key, count in counts.items())

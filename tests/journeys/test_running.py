@@ -1,0 +1,132 @@
+"""`hel run` as a service: schedules, signals, and a failing source among others."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+
+from examples.okta_org import Fault
+from tests.journeys.workshop import SSWS, Workshop, source, stop, until
+
+Opening = Callable[..., Workshop]
+
+
+def starts(workshop: Workshop, limit: str) -> list[float]:
+    return [request.at for request in workshop.org.ledger.requests if f"limit={limit}" in request.target]
+
+
+def test_each_source_has_its_own_interval(open_workshop: Opening) -> None:
+    workshop = open_workshop(events=0)
+    quick = source(SSWS, query_params={"limit": "11"}, schedule={"interval_secs": 0.2, "jitter_secs": 0})
+    slow = source(SSWS, query_params={"limit": "22"}, schedule={"interval_secs": 1, "jitter_secs": 0})
+    workshop.configure({"quick": quick, "slow": slow})
+    process = workshop.start("run")
+    until(lambda: len(starts(workshop, "22")) >= 3)
+    stop(process)
+    assert 8 <= len(starts(workshop, "11")) <= 16
+    gaps = [later - sooner for sooner, later in zip(starts(workshop, "22"), starts(workshop, "22")[1:], strict=False)]
+    assert min(gaps) > 0.95
+
+
+def test_there_are_never_two_ticks_of_one_source_at_once(open_workshop: Opening) -> None:
+    workshop = open_workshop(events=0)
+    workshop.configure({"okta-audit": source(SSWS, schedule={"interval_secs": 0.1, "jitter_secs": 0})})
+    workshop.org.fault(Fault(kind="delay", seconds=0.5, times=3))
+    process = workshop.start("run")
+    until(lambda: len(workshop.org.ledger.requests) >= 4)
+    stop(process)
+    at = [request.at for request in workshop.org.ledger.requests[:4]]
+    assert min(later - sooner for sooner, later in zip(at, at[1:], strict=False)) >= 0.45
+
+
+def test_an_outage_is_waited_out_and_nothing_is_lost(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source(schedule={"interval_secs": 0.2, "jitter_secs": 0})})
+    workshop.org.fault(Fault(kind="status", status=503, skip=1, times=9))
+    process = workshop.start("run", "-o", "events.ndjson")
+    until(lambda: len(workshop.written()) == 1200)
+    ended = stop(process)
+    assert ended.code == 0
+    assert workshop.written() == workshop.org.log.uuids
+    assert ended.logged("tick.failed")
+
+
+def test_a_circuit_opens_after_repeated_failures_and_closes_again(workshop: Workshop) -> None:
+    breaker = {"failure_threshold": 2, "success_threshold": 1, "half_open_timeout_secs": 0.5}
+    resilience = {"retries": {"max_attempts": 1}, "circuit_breaker": breaker}
+    workshop.configure({"okta-audit": source(SSWS, resilience=resilience)})
+    workshop.org.fault(Fault(kind="status", status=500, times=2))
+    process = workshop.start("run", "-o", "events.ndjson")
+    until(lambda: len(workshop.written()) == 1200)
+    ended = stop(process)
+    opened = [line["event"] for line in ended.log if line["event"].startswith("circuit.")]
+    assert opened == ["circuit.open", "circuit.closed"]
+    failed = [request.at for request in workshop.org.ledger.requests if request.status == 500]
+    answered = [request.at for request in workshop.org.ledger.requests if request.status == 200]
+    assert answered[0] - failed[-1] >= 0.45, "left alone for half a second"
+
+
+def test_a_failing_source_leaves_the_others_on_their_schedule(open_workshop: Opening) -> None:
+    workshop = open_workshop(events=0)
+    bad = source(SSWS, url="https://${OKTA_DOMAIN}/api/v1/nothing")
+    workshop.configure({"bad": bad, "good": source(SSWS)})
+    process = workshop.start("run")
+    until(lambda: len(starts(workshop, "500")) >= 6)
+    workshop.org.log.append(1)
+    until(lambda: len(workshop.org.ledger.served) >= 1)
+    ended = stop(process)
+    assert ended.code == 0
+    assert {line["source"] for line in ended.logged("tick.failed")} == {"bad"}
+    assert ended.uuids == workshop.org.log.uuids
+
+
+def test_a_second_signal_ends_it_at_once_and_loses_nothing(workshop: Workshop) -> None:
+    process = workshop.start("run")  # nobody reads its stdout: the pipe fills up, and delivery waits
+    until(lambda: len(workshop.org.ledger.served) >= 1000)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=5) == 1
+    process.communicate()
+    assert set(workshop.hel("run", "--once").uuids) == set(workshop.org.log.uuids)
+
+
+def test_a_reader_that_has_stopped_does_not_hold_up_the_exit(workshop: Workshop) -> None:
+    workshop.configure(shutdown_secs=1)
+    process = workshop.start("run")
+    until(lambda: len(workshop.org.ledger.served) >= 1000)
+    began = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=8) == 1
+    assert time.monotonic() - began < 5
+    _, err = process.communicate()
+    assert b"will be collected again" in err
+    assert set(workshop.hel("run", "--once").uuids) == set(workshop.org.log.uuids)
+
+
+def test_a_closed_pipe_ends_it_with_one_line_and_what_was_not_read_comes_again(workshop: Workshop) -> None:
+    reader, writer = os.pipe()
+    process = workshop.start("run", "--once", stdout=writer)
+    os.close(writer)
+    read = os.read(reader, 1000)
+    os.close(reader)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert read.startswith(b'{"ts":')
+    said = [line for line in err.decode().splitlines() if not line.startswith("{")]
+    assert len([line for line in said if "stdout was closed by its reader" in line]) == 1, err
+    assert "Traceback" not in err.decode()
+    assert set(workshop.hel("run", "--once").uuids) == set(workshop.org.log.uuids)
+
+
+def test_stdout_holds_ndjson_and_nothing_else_at_the_loudest_level(workshop: Workshop) -> None:
+    workshop.configure(log_level="debug")
+    ended = workshop.hel("run", "--once")
+    assert len(ended.lines) == 1200
+    assert {json.loads(line)["event"] for line in ended.err.splitlines() if line.startswith("{")} >= {
+        "page.fetched",
+        "batch.committed",
+        "token.minted",
+        "tick.finished",
+    }

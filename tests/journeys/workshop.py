@@ -1,0 +1,144 @@
+"""A folder with a `hel.yaml`, a local org beside it, and the real program run there as a user runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from examples.okta_org import Org, Running
+
+PYTHON = sys.executable
+HEL = Path(PYTHON).with_name("hel")
+
+SSWS = {"type": "bearer", "token_env": "OKTA_API_TOKEN", "prefix": "SSWS"}
+OAUTH2 = {
+    "type": "oauth2",
+    "token_url": "https://${OKTA_DOMAIN}/oauth2/v1/token",
+    "client_id_env": "OKTA_CLIENT_ID",
+    "client_private_key_env": "OKTA_CLIENT_PRIVATE_KEY",
+    "scopes": ["okta.logs.read"],
+    "dpop": True,
+}
+QUICK = {
+    "timeout_secs": 5,
+    "retries": {"max_attempts": 3, "initial_backoff_secs": 0.05, "max_backoff_secs": 0.1},
+    "rate_limit": {"page_delay_secs": 0},
+}
+
+
+def source(auth: Mapping[str, Any] | None = OAUTH2, **keys: Any) -> dict[str, Any]:
+    """A source like the guide's, quick to fail, in pages of 500."""
+    made: dict[str, Any] = {
+        "url": "https://${OKTA_DOMAIN}/api/v1/logs",
+        "pagination": {"strategy": "link_header", "rel": "next"},
+        "resilience": QUICK,
+        "query_params": {"limit": "500"},
+        "schedule": {"interval_secs": 0.2, "jitter_secs": 0},
+        **keys,
+    }
+    return {name: value for name, value in ({"auth": auth} | made).items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def uuids(self) -> list[str]:
+        return [line["event"]["uuid"] for line in self.lines]
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        """The log's JSON lines on stderr."""
+        return [json.loads(line) for line in self.err.splitlines() if line.startswith("{")]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.log if line.get("event") == event]
+
+
+@dataclass
+class Workshop:
+    """Where a test works."""
+
+    folder: Path
+    server: Running | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def org(self) -> Org:
+        assert self.server is not None
+        return self.server.org
+
+    @property
+    def org_url(self) -> str:
+        assert self.server is not None
+        return self.server.url
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "events.ndjson"
+
+    def configure(self, sources: Mapping[str, Any] | None = None, **global_: Any) -> None:
+        """Write a `hel.yaml`; JSON is YAML."""
+        config = {"global": global_, "sources": sources if sources is not None else {"okta-audit": source()}}
+        (self.folder / "hel.yaml").write_text(json.dumps(config, indent=2))
+
+    def hel(self, *arguments: str, env: Mapping[str, str | None] | None = None, text: str = "") -> Ended:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [HEL, *arguments],
+            cwd=self.folder,
+            env=self._environ(env),
+            input=text.encode(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        return Ended(done.returncode, done.stdout, done.stderr.decode())
+
+    def start(self, *arguments: str, stdout: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Start a command and let it run."""
+        return subprocess.Popen(
+            [HEL, *arguments], cwd=self.folder, env=self._environ(None), stdout=stdout, stderr=subprocess.PIPE
+        )
+
+    def written(self) -> list[str]:
+        """The uuids in the output file, each line checked to be whole."""
+        if not self.output.exists():
+            return []
+        text = self.output.read_bytes()
+        return [json.loads(line)["event"]["uuid"] for line in text.split(b"\n")[:-1]]
+
+    def _environ(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
+        org = self.server.environment() if self.server else {}
+        wanted = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **org, **self.environment, **(env or {})}
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+def until(condition: Callable[[], bool], within_s: float = 20) -> None:
+    """Wait for what another process does; fail if it does not."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def stop(process: subprocess.Popen[bytes], with_signal: int = signal.SIGTERM) -> Ended:
+    """End a command as a service manager does."""
+    process.send_signal(with_signal)
+    out, err = process.communicate(timeout=30)
+    return Ended(process.returncode, out or b"", err.decode())

@@ -1,0 +1,95 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from hel.dedupe import key_of
+from hel.records import Position
+from hel.sinks.adoption import adopt
+from hel.sinks.file import FileSink
+from tests.doubles import FakeClock, HeardLog
+
+
+def line(event: str, source: str = "okta") -> bytes:
+    return f'{{"ts":"2026-05-01T12:00:00Z","source":"{source}","endpoint":"/x","event":{event},"meta":{{}}}}\n'.encode()
+
+
+def identify(event: bytes) -> bytes | None:
+    return key_of(b"id of " + event)
+
+
+SOURCES: dict[tuple[str, str], tuple[str, Callable[[bytes], bytes | None]]] = {
+    ("source", "okta"): ("okta-audit", identify),
+    ("source", "github"): ("github", lambda _: None),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.ndjson"
+
+
+def committed(path: Path, lines: bytes) -> Position:
+    sink = FileSink(path, None, FakeClock(), HeardLog())
+    sink.put(lines)
+    position = sink.flush()
+    sink.close()
+    return position
+
+
+def reopened(path: Path) -> FileSink:
+    return FileSink(path, None, FakeClock(), HeardLog())
+
+
+def test_whole_lines_beyond_the_committed_length_stay_and_count_as_delivered(path: Path) -> None:
+    known = committed(path, line('{"n":1}'))
+    beyond = line('{"n":2}') + line('{"g":1}', "github") + line('{"n":"\\ud800 ,\\"event\\":"}')
+    path.write_bytes(path.read_bytes() + beyond)
+    okta, github = adopt(reopened(path), known, SOURCES)
+    assert (okta.source, okta.count, okta.checkpoint) == ("okta-audit", 2, None)
+    events = (b'{"n":2}', b'{"n":"\\ud800 ,\\"event\\":"}')
+    assert okta.keys == b"".join(map(key_of, events))
+    assert okta.ids == b"".join(key_of(b"id of " + event) for event in events)
+    assert (github.source, github.keys, github.ids) == ("github", key_of(b'{"g":1}'), b"")
+    assert path.read_bytes() == line('{"n":1}') + beyond
+
+
+@pytest.mark.parametrize("torn", [b"{", line('{"n":3}')[:-1], b"\0" * 512, b"\0" * 512 + b"\n", b"junk\n" + line("{}")])
+def test_what_is_torn_or_not_ours_is_cut_behind_the_last_whole_line(path: Path, torn: bytes) -> None:
+    known = committed(path, line('{"n":1}'))
+    path.write_bytes(path.read_bytes() + line('{"n":2}') + torn)
+    (okta,) = adopt(reopened(path), known, SOURCES)
+    assert okta.keys == key_of(b'{"n":2}')
+    assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
+
+
+def test_a_line_of_a_source_that_is_no_longer_configured_stays(path: Path) -> None:
+    known = committed(path, b"")
+    path.write_bytes(line("{}", "gone"))
+    assert adopt(reopened(path), known, SOURCES) == []
+    assert path.read_bytes() == line("{}", "gone")
+
+
+def test_a_file_that_the_state_does_not_know_keeps_its_whole_lines_and_loses_a_torn_one(path: Path) -> None:
+    path.write_bytes(line('{"n":1}') + line('{"n":"' + "x" * 200_000 + '"}')[:-3])
+    assert adopt(reopened(path), None, SOURCES) == []
+    assert path.read_bytes() == line('{"n":1}')
+
+
+def test_a_strangers_unfinished_line_is_ended_and_not_cut(path: Path) -> None:
+    path.write_bytes(b"notes of somebody")
+    sink = reopened(path)
+    adopt(sink, None, SOURCES)
+    sink.put(line("{}"))
+    sink.flush()
+    assert path.read_bytes() == b"notes of somebody\n" + line("{}")
+
+
+def test_lines_go_on_behind_what_was_adopted(path: Path) -> None:
+    known = committed(path, line('{"n":1}'))
+    path.write_bytes(path.read_bytes() + line('{"n":2}') + b'{"ts')
+    sink = reopened(path)
+    adopt(sink, known, SOURCES)
+    sink.put(line('{"n":3}'))
+    sink.flush()
+    assert path.read_bytes() == line('{"n":1}') + line('{"n":2}') + line('{"n":3}')

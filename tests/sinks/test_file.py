@@ -1,0 +1,192 @@
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from hel.config.models import Rotation
+from hel.errors import ConfigError, SinkError
+from hel.records import Position
+from hel.sinks.file import FileSink
+from tests.doubles import FakeClock, HeardLog
+
+NOON = 1_777_636_800.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.ndjson"
+
+
+def opened(path: Path, rotate: Rotation | None = None, clock: FakeClock | None = None, log: HeardLog | None = None) -> FileSink:
+    return FileSink(path, rotate, clock or FakeClock(NOON), log or HeardLog())
+
+
+def test_lines_are_appended_and_the_position_says_how_far(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\n")
+    sink.put(b"two\n")
+    position = sink.flush()
+    assert path.read_bytes() == b"one\ntwo\n"
+    assert (position.path, position.length, position.inode) == (str(path), 8, path.stat().st_ino)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_committed_file_is_known_again_and_another_one_with_the_same_number_is_not(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\n" * 5000)
+    position = sink.flush()
+    sink.close()
+    again = opened(path)
+    assert again.committed(position)
+    assert not again.committed(None)
+    with path.open("r+b") as file:
+        file.seek(position.length - 8)
+        file.write(b"two\n")
+    assert not again.committed(position)
+    assert not again.committed(Position(position.path, position.device, position.inode, 1_000_000, position.tail))
+
+
+def test_two_sinks_cannot_write_one_file(path: Path) -> None:
+    first = opened(path)
+    with pytest.raises(ConfigError, match="another running Hel"):
+        opened(path)
+    first.close()
+    opened(path)
+
+
+def test_a_write_cut_short_goes_on_where_it_stopped_and_tears_nothing(path: Path) -> None:
+    sink = opened(path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    lines = b"".join(b"%06d\n" % number for number in range(1000))
+    sink.put(lines)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3500, hard))
+    try:
+        for _ in range(3):
+            with pytest.raises(SinkError, match="File too large"):
+                sink.flush()
+        assert path.read_bytes() == lines[:3500]
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sink.flush().length == len(lines)
+    assert path.read_bytes() == lines
+
+
+def test_a_failed_fsync_writes_the_same_bytes_again_at_the_same_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = opened(path)
+    sink.put(b"one\n")
+    sink.flush()
+
+    def failing(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", failing)
+        sink.put(b"two\n")
+        with pytest.raises(SinkError, match="Input/output error"):
+            sink.flush()
+    path.write_bytes(b"one\n\0\0\0\0")  # the kernel has dropped the pages that it could not write
+    assert sink.flush().length == 8
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+def test_a_file_that_somebody_moved_away_is_begun_anew(path: Path) -> None:
+    log = HeardLog()
+    sink = opened(path, log=log)
+    sink.put(b"one\n")
+    sink.flush()
+    path.rename(path.with_name("events.1"))
+    sink.put(b"two\n")
+    position = sink.flush()
+    assert path.read_bytes() == b"two\n"
+    assert (position.length, position.inode) == (4, path.stat().st_ino)
+    assert log.names == ["output.moved_away"]
+
+
+def test_a_file_that_somebody_truncated_goes_on_at_its_new_end(path: Path) -> None:
+    log = HeardLog()
+    sink = opened(path, log=log)
+    sink.put(b"one\n")
+    sink.flush()
+    os.truncate(path, 0)
+    sink.put(b"two\n")
+    assert sink.flush().length == 4
+    assert path.read_bytes() == b"two\n"
+    assert log.names == ["output.changed_by_another"]
+
+
+def test_lines_that_somebody_appended_are_not_written_over(path: Path) -> None:
+    log = HeardLog()
+    sink = opened(path, log=log)
+    sink.put(b"one\n")
+    sink.flush()
+    with path.open("ab") as other:
+        other.write(b"theirs\n")
+    sink.put(b"two\n")
+    sink.flush()
+    assert path.read_bytes() == b"one\ntheirs\ntwo\n"
+    assert log.names == ["output.changed_by_another"]
+
+
+def test_rotation_by_size_renames_between_lines_and_never_overwrites(path: Path) -> None:
+    sink = opened(path, Rotation("size", 8))
+    positions = []
+    for text in (b"one\n", b"two\n", b"six\n", b"ten\n", b"end\n"):
+        sink.put(text)
+        sink.flush()
+        positions.append(sink.rotate())
+    names = sorted(name.name for name in path.parent.iterdir())
+    assert names == ["events.ndjson", "events.ndjson.20260501T120000Z", "events.ndjson.20260501T120000Z-001"]
+    assert [path.with_name(name).read_bytes() for name in names] == [b"end\n", b"one\ntwo\n", b"six\nten\n"]
+    assert [position and position.length for position in positions] == [None, 0, None, 0, None]
+
+
+def test_daily_rotation_goes_by_the_day_of_the_lines_in_utc(path: Path) -> None:
+    clock = FakeClock(NOON)
+    sink = opened(path, Rotation("daily"), clock)
+    sink.put(b"one\n")
+    sink.flush()
+    assert sink.rotate() is None
+    clock.at += 43_200
+    assert sink.rotate() is not None
+    sink.put(b"two\n")
+    sink.flush()
+    assert sink.rotate() is None
+    assert path.with_name("events.ndjson.20260502T000000Z").read_bytes() == b"one\n"
+
+
+def test_daily_rotation_remembers_across_a_restart_on_which_day_the_file_was_written(path: Path) -> None:
+    path.write_bytes(b"yesterday\n")
+    os.utime(path, (NOON - 86_400, NOON - 86_400))
+    sink = opened(path, Rotation("daily"))
+    assert sink.rotate() is not None
+    assert path.read_bytes() == b""
+
+
+def test_an_empty_file_is_not_rotated(path: Path) -> None:
+    clock = FakeClock(NOON)
+    sink = opened(path, Rotation("daily"), clock)
+    clock.at += 86_400
+    assert sink.rotate() is None
+
+
+def test_a_vanished_folder_is_an_error_that_heals(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    sink = opened(folder / "events.ndjson")
+    sink.put(b"one\n")
+    (folder / "events.ndjson").unlink()
+    folder.rmdir()
+    with pytest.raises(SinkError, match="No such file"):
+        sink.flush()
+    folder.mkdir()
+    sink.flush()
+    assert (folder / "events.ndjson").read_bytes() == b"one\n"
+
+
+def test_an_output_that_cannot_be_opened_is_named_with_its_fix(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere") as error:
+        opened(tmp_path / "nowhere" / "events.ndjson")
+    assert "mkdir -p" in error.value.fix

@@ -1,0 +1,162 @@
+import math
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from hel.auth.nonces import Nonces
+from hel.emitter import Emitter
+from hel.errors import ClosedOutputError, SinkError, StateError
+from hel.queue import BatchQueue
+from hel.records import Batch, Checkpoint, Position
+from hel.state.store import Store
+from tests.doubles import FakeClock, HeardLog
+
+pytestmark = pytest.mark.anyio
+
+
+class Deeds(list[str]):
+    """What was done, in order."""
+
+
+class Sink:
+    def __init__(self, deeds: Deeds, failures: list[Exception] | None = None) -> None:
+        self.deeds = deeds
+        self.failures = failures or []
+        self.put_lines: list[bytes] = []
+
+    def put(self, lines: bytes) -> None:
+        self.deeds.append("put")
+        self.put_lines.append(lines)
+
+    def flush(self) -> Position | None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.deeds.append("flush")
+        return None
+
+    def room(self) -> int | None:
+        return None
+
+    def rotate(self) -> Position | None:
+        return None
+
+    def abandon(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class WatchedStore(Store):
+    def __init__(self, path: Path, deeds: Deeds, failures: list[Exception] | None = None) -> None:
+        super().__init__(path, writable=True)
+        self.deeds = deeds
+        self.failures = failures or []
+
+    def commit(
+        self,
+        batches: list[Batch],  # type: ignore[override]  # what the emitter gives
+        nonces: Mapping[str, str] | None = None,
+        position: Position | None = None,
+        capacities: Mapping[str, int] | None = None,
+    ) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.deeds.append(f"commit {len(batches)}")
+        super().commit(batches, nonces, position, capacities)
+
+
+def batch(source: str = "okta", lines: bytes = b"one\n") -> Batch:
+    return Batch(source, lines, 1, bytes(16), b"", b"", Checkpoint("q", f"after {source}"))
+
+
+async def delivered(
+    sink: Sink, store: Store | None, *batches: Batch, nonces: Nonces | None = None, patience_s: float = math.inf
+) -> HeardLog:
+    queue, log = BatchQueue(100, 10_000), HeardLog()
+    for each in batches:
+        await queue.put(each)
+    await queue.close()
+    emitter = Emitter(queue, sink, store, nonces or Nonces(), {}, FakeClock(), log, patience_s)
+    await emitter.run()
+    return log
+
+
+async def test_lines_are_written_then_flushed_then_committed(tmp_path: Path) -> None:
+    deeds = Deeds()
+    await delivered(Sink(deeds), WatchedStore(tmp_path / "s.db", deeds), batch())
+    assert deeds == ["put", "flush", "commit 1"]
+
+
+async def test_batches_of_several_sources_share_one_flush_and_one_commit(tmp_path: Path) -> None:
+    deeds = Deeds()
+    store = WatchedStore(tmp_path / "s.db", deeds)
+    await delivered(Sink(deeds), store, batch("a"), batch("b"), batch("a"))
+    assert deeds == ["put", "put", "put", "flush", "commit 3"]
+    assert {name: each.resume for name, each in store.checkpoints().items()} == {"a": "after a", "b": "after b"}
+
+
+async def test_a_failing_output_is_said_once_tried_again_and_nothing_is_committed_before(tmp_path: Path) -> None:
+    deeds = Deeds()
+    sink = Sink(deeds, [SinkError("disk full")] * 4)
+    log = await delivered(sink, WatchedStore(tmp_path / "s.db", deeds), batch())
+    assert deeds == ["put", "flush", "commit 1"], "put once: the sink keeps what it could not write"
+    assert [name for name in log.names if name != "batch.committed"] == ["output.failed", "output.recovered"]
+
+
+async def test_a_failed_commit_is_made_again_without_writing_the_lines_again(tmp_path: Path) -> None:
+    deeds = Deeds()
+    store = WatchedStore(tmp_path / "s.db", deeds, [StateError("locked")] * 3)
+    log = await delivered(Sink(deeds), store, batch())
+    assert deeds == ["put", "flush", "commit 1"]
+    assert [name for name in log.names if name != "batch.committed"] == ["state.failed", "state.recovered"]
+
+
+async def test_a_closed_output_ends_it_and_commits_nothing(tmp_path: Path) -> None:
+    deeds = Deeds()
+    with pytest.raises(ClosedOutputError):
+        await delivered(Sink(deeds, [ClosedOutputError("gone")]), WatchedStore(tmp_path / "s.db", deeds), batch())
+    assert deeds == ["put"]
+
+
+async def test_patience_ends(tmp_path: Path) -> None:
+    deeds = Deeds()
+    sink = Sink(deeds, [SinkError("disk full")] * 100)
+    with pytest.raises(SinkError, match="disk full"):
+        await delivered(sink, WatchedStore(tmp_path / "s.db", deeds), batch(), patience_s=10)
+    assert deeds == ["put"]
+
+
+async def test_without_a_store_lines_are_delivered_and_nothing_is_committed() -> None:
+    deeds = Deeds()
+    await delivered(Sink(deeds), None, batch())
+    assert deeds == ["put", "flush"]
+
+
+async def test_nonces_ride_on_the_commit_and_the_last_ones_are_committed_at_the_end(tmp_path: Path) -> None:
+    nonces = Nonces()
+    nonces.learn("https://org:443", "n1")
+    store = WatchedStore(tmp_path / "s.db", Deeds())
+    await delivered(Sink(Deeds()), store, nonces=nonces)
+    assert store.nonces() == {"https://org:443": "n1"}
+
+
+async def test_a_cancelled_delivery_waits_for_the_write_that_is_under_way(tmp_path: Path) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    class SlowSink(Sink):
+        def flush(self) -> Position | None:
+            begun.set()
+            assert may_end.wait(10)
+            return super().flush()
+
+    deeds = Deeds()
+    store = WatchedStore(tmp_path / "s.db", deeds)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(delivered, SlowSink(deeds), store, batch())
+        await anyio.to_thread.run_sync(begun.wait)
+        tasks.cancel_scope.cancel()
+        threading.Timer(0.05, may_end.set).start()
+    assert deeds == ["put", "flush"], "the write ended before the cancellation got through, and nothing was committed"
