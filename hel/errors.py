@@ -28,12 +28,12 @@ class ConfigError(HelError):
     Args:
         message: The first problem, or a summary.
         fix: What to do about it.
-        problems: One line for each problem, `FILE:LINE:COLUMN: path.to.key: what is wrong (and the fix)`.
+        problems: One line for each problem in a file, `FILE:LINE:COLUMN: path.to.key: what is wrong (and the fix)`.
     """
 
     def __init__(self, message: str, fix: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, fix)
-        self.problems = problems or (str(self),)
+        self.problems = problems
 
 
 class StateError(HelError):

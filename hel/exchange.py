@@ -28,6 +28,8 @@ from hel.transport import Transport
 
 stamina.instrumentation.set_on_retry_hooks([])  # retries are said once, here, with their reason
 
+_RECHECK_S = 1.0  # a reply to another source's request may shorten a pause
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -64,8 +66,8 @@ class _AgainError(Exception):
         self.asked_wait_s = asked_wait_s
 
 
+# what the breaker counts: the API's failures, not those of a recording that can't be written
 _COUNTED = (AuthError, RefusedError, ReplyError, UnreachableError)
-"""What the breaker counts: the API's failures, not those of a recording that can't be written."""
 
 
 class Exchange:
@@ -150,7 +152,8 @@ class Exchange:
             return False
         if wait is None:
             wait = self._rules.backoff.wait_s(tries, random.random())  # noqa: S311  # spread, not secrecy
-        self._say_retry(error, tries, wait)
+        of = self._rules.max_attempts
+        self._log.warning("request.retried", because=str(error), attempt=tries, of=of, wait_s=round(wait, 1))
         return float(wait)
 
     async def _attempt(self, request: Request) -> Reply:
@@ -211,15 +214,6 @@ class Exchange:
         elif error is not None and not failed:
             self._breaker.said_nothing()
 
-    def _say_retry(self, error: _AgainError, tries: int, wait: float) -> None:
-        self._log.warning(
-            "request.retried",
-            because=str(error),
-            attempt=tries,
-            of=self._rules.max_attempts,
-            wait_s=round(wait, 1),
-        )
-
     def _say_answered(self, reply: Reply, reading: RateReading | None) -> None:
         self._log.debug(
             "request.answered",
@@ -229,9 +223,6 @@ class Exchange:
             rate_limit=reading.limit if reading else None,
             rate_remaining=reading.remaining if reading else None,
         )
-
-
-_RECHECK_S = 1.0
 
 
 def _failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
@@ -244,10 +235,7 @@ def _failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
 
 
 def token_sender(transport: Transport, rules: Rules, facts: Facts) -> Send:
-    """How a credential asks its token server: one send, whose passing troubles end the attempt it belongs to.
-
-    The next attempt asks again, with a fresh assertion.
-    """
+    """How a credential asks its token server: one send; its passing troubles end the attempt, and the next signs anew."""
 
     async def send(request: Request, hear: Hear) -> Reply:
         try:

@@ -6,6 +6,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
+from examples.okta_org import control
 from examples.okta_org.org import Org
 from examples.okta_org.records import Call
 from examples.okta_org.spoil import spoil
@@ -29,7 +30,7 @@ def make_app(org: Org) -> Starlette:
         org.ledger.enter(call, replace(answer, uuids=()) if slow else answer)
         return Delivery(answer, fault, lambda: org.releases, lambda: org.ledger.add_served(answer.uuids))
 
-    return Starlette(routes=[Route("/{path:path}", serve, methods=_METHODS)])
+    return Starlette(routes=[*control.routes(org), Route("/{path:path}", serve, methods=_METHODS)])
 
 
 async def _call(request: Request, org: Org) -> Call:

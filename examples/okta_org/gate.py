@@ -4,7 +4,6 @@
 """
 
 import hmac
-from collections.abc import Collection
 
 from examples.okta_org.bodies import okta_error
 from examples.okta_org.dpop_check import ProofError, ProofJudge
@@ -26,7 +25,7 @@ class Gate:
 
     def __init__(self, api_token: str, tokens: Tokens, judge: ProofJudge, nonces: Nonces) -> None:
         self.admin_role = True
-        self.granted_scopes: Collection[str] = (SCOPE,)
+        self.granted_scopes = frozenset({SCOPE})
         self.demands_nonces = False
         self._api_token = api_token
         self._tokens = tokens

@@ -117,7 +117,7 @@ class Org:
         self._token_nonces, self._custom_nonces, self._log_nonces = Nonces(), Nonces(), Nonces()
         judge = ProofJudge(self.now, lambda: {key.thumbprint() for key in self._keys.values()})
         self.gate = Gate(self.api_token, self.tokens, judge, self._log_nonces)
-        self.gate.admin_role, self.gate.granted_scopes = admin_role, granted_scopes
+        self.gate.admin_role, self.gate.granted_scopes = admin_role, frozenset(granted_scopes)
         self.gate.demands_nonces = resource_nonces
         self._cursors = Cursors(self.now, cursor_bytes, cursor_lifetime_s)
         pages = Pages(self.log, self._cursors, gaps=bounded_gaps)

@@ -1,5 +1,6 @@
 """Runs an org under uvicorn in a thread. Rule: nothing is left behind, no thread, no file, no socket."""
 
+import asyncio
 import functools
 import socket
 import tempfile
@@ -18,6 +19,8 @@ from examples.okta_org.wire import OrgProtocol
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
 _START_S = 10
+_STOP_S = 2
+_IDLE_S = 60
 _LARGEST_HEAD = 256 * 1024
 """Bytes; a request line with a long cursor must pass."""
 
@@ -70,7 +73,7 @@ def running(
             scheme = "https" if tls else "http"
             yield Running(org, domain, f"{scheme}://{domain}", None if files is None else files.ca)
         finally:
-            server.should_exit = True
+            server.stop()
             org.release()
             thread.join()
 
@@ -83,13 +86,37 @@ class _Files:
 
 
 class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it is ready and stops without waiting for its next tick."""
+
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = asyncio.Event()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self.ready.set()
+        await self._stopped.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # asyncio closes them
+        for server in self.servers:
+            server.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        if tasks := tuple(self.server_state.tasks):
+            _, late = await asyncio.wait(tasks, timeout=_STOP_S)
+            for task in late:
+                task.cancel()
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        while self.server_state.connections:  # noqa: ASYNC110  # uvicorn's bookkeeping has no event; it takes one turn
+            await asyncio.sleep(0)
+
+    def stop(self) -> None:
+        """From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
 
 
 def _config(org: Org, files: _Files | None) -> uvicorn.Config:
@@ -102,11 +129,11 @@ def _config(org: Org, files: _Files | None) -> uvicorn.Config:
         log_config=None,
         log_level="critical",
         access_log=False,
+        timeout_keep_alive=_IDLE_S,
         # `Date` is by the org's clock, which may be off on purpose.
         date_header=False,
         server_header=False,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
-        timeout_graceful_shutdown=2,
         ssl_certfile=None if files is None else files.chain,
         ssl_keyfile=None if files is None else files.key,
     )

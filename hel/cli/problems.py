@@ -32,8 +32,8 @@ def reported() -> Iterator[None]:
     try:
         yield
     except ConfigError as error:
-        for problem in error.problems:
-            say(problem if error.problems != (str(error),) else f"hel: {problem}")
+        for line in error.problems or (f"hel: {error}",):
+            say(line)
         raise typer.Exit(UNUSABLE) from None
     except HelError as error:
         say(f"hel: {error}")

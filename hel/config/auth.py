@@ -8,6 +8,13 @@ from pydantic import Field
 from hel.config.fields import EnvName, Flag, Label, LocatedPath, Prefix, Scope, TokenUrl
 from hel.config.section import Conflict, Section
 
+_LITERAL = {"client_private_key", "client_secret", "refresh_token"}
+
+
+def _misplaced(key: str) -> str:
+    names = f"'{key.removeprefix('api_')}_env' or '{key.removeprefix('api_')}_file'"
+    return f"a secret must not stand in the configuration (move it to a variable or file, named by {names})"
+
 
 def _given(given: Mapping[str, Any], secret: str) -> bool:
     return given.get(f"{secret}_env") is not None or given.get(f"{secret}_file") is not None
@@ -24,9 +31,14 @@ class BearerAuth(Section):
     )
 
     @classmethod
+    def unknown_key(cls, key: str) -> str:
+        """A literal token has no place in the file."""
+        return _misplaced(key) if key in {"token", "api_token"} else super().unknown_key(key)
+
+    @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """The token must come from somewhere."""
-        if not _given(given, "token") and "token" not in given:
+        if not _given(given, "token") and not {"token", "api_token"} & set(given):
             yield (), "no token is named (add 'token_env: NAME' or 'token_file: PATH')"
 
 
@@ -71,6 +83,11 @@ class OAuth2Auth(Section):
     )
 
     @classmethod
+    def unknown_key(cls, key: str) -> str:
+        """A literal secret has no place in the file."""
+        return _misplaced(key) if key in _LITERAL else super().unknown_key(key)
+
+    @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """One client ID, one way to authenticate the client, and a scope where the server refuses none."""
         has_id = given.get("client_id") is not None
@@ -82,7 +99,7 @@ class OAuth2Auth(Section):
 
 
 def _proof_of_client(given: Mapping[str, Any]) -> Iterator[Conflict]:
-    literal = {"client_private_key", "client_secret", "refresh_token"} & set(given)
+    literal = _LITERAL & set(given)
     key, secret = _given(given, "client_private_key"), _given(given, "client_secret")
     refresh = _given(given, "refresh_token")
     if key and secret:
@@ -90,8 +107,10 @@ def _proof_of_client(given: Mapping[str, Any]) -> Iterator[Conflict]:
     if not (key or secret or refresh or literal):
         yield (
             (),
-            "nothing proves the client (add 'client_private_key_env' or '_file' for Okta's org server, "
-            "or 'client_secret_env' or '_file' for a custom one)",
+            (
+                "nothing proves the client (add 'client_private_key_env' or '_file' for Okta's org server, "
+                "or 'client_secret_env' or '_file' for a custom one)"
+            ),
         )
     if key and not refresh and given.get("scopes") in (None, [], ()):
         where = ("scopes",) if "scopes" in given else ()

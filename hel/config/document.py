@@ -14,18 +14,26 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hel.config.problems import Keys, Place, Problem, config_error
-from hel.config.values import EMPTY, Blank
+from hel.config.values import EMPTY, UNKNOWN, Blank
 from hel.errors import ConfigError
 
-MAX_BYTES = 4_000_000
-"""The largest file that is read: some thousand sources."""
+MAX_BYTES = 2_000_000
+"""The largest file that is read: well over a thousand sources."""
 
 MAX_DEPTH = 64
 """The deepest nesting that is followed; the configuration needs six."""
 
+MAX_MERGED = 500_000
+"""The most keys that a file's merge keys (`<<`) may bring in."""
+
 _TAG = "tag:yaml.org,2002:"
-_OWN_TAGS = frozenset(_TAG + name for name in ("bool", "float", "int", "map", "null", "seq", "str", "timestamp"))
+_OWN_TAGS = frozenset(
+    _TAG + name for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
+)
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_BEGUN = re.compile(r"could not find expected ':'|unexpected end of stream|expected ',' or")
+"""What is noticed far behind the place where it began."""
 
 _QUOTED = re.compile(r"""(["']).*\1""")
 """What the parser repeats of the file, which may be part of a secret."""
@@ -82,12 +90,14 @@ class Document:
         value = self.root
         for key in keys:
             content = value.content
-            if isinstance(content, dict) and isinstance(key, str) and key in content:
-                value = content[key]
-            elif isinstance(content, list) and isinstance(key, int) and key < len(content):
-                value = content[key]
-            else:
+            below: Value | None = None
+            if isinstance(content, list) and isinstance(key, int):
+                below = content[key]
+            elif isinstance(content, dict):
+                below = content.get(str(key))
+            if below is None:
                 break
+            value = below
         return value.place
 
 
@@ -103,13 +113,14 @@ def read_document(path: Path) -> Document:
             warnings.simplefilter("ignore")  # a name used for two anchors: the later one counts, as YAML 1.2.2 says
             node = YAML(typ="safe", pure=True).compose(text)
         if node is None:
-            raise ConfigError(f"{path}: the file is empty", "name a source below 'sources:'")
+            raise _failed(path, "the file is empty (name a source below 'sources:')")
         reader = _Reader()
         root = Value(reader.read(node, (), ()), (1, 1))
     except RecursionError:
         raise _failed(path, f"nested deeper than {MAX_DEPTH} levels") from None
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        began = bool(_BEGUN.search(str(error.problem)))
+        mark = (error.context_mark if began else None) or error.problem_mark or error.context_mark
         raise _failed(path, _words(error), (mark.line + 1, mark.column + 1) if mark else None) from None
     except (YAMLError, ValueError, IndexError, TypeError, AttributeError):  # the parser's own slips, on odd input
         raise _failed(path, "this is not valid YAML") from None
@@ -123,14 +134,14 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file", "write one, or name it: -c PATH") from None
+        raise _failed(path, "there is no such file (write one, or name it: -c PATH)") from None
     except IsADirectoryError:
-        raise ConfigError(f"{path}: this is a directory", "name the file in it: -c PATH") from None
+        raise _failed(path, "this is a directory (name the file in it: -c PATH)") from None
     except PermissionError:
-        raise ConfigError(f"{path}: no permission to read it", "look at its owner and mode") from None
+        raise _failed(path, "no permission to read it (look at its owner and mode)") from None
     except (OSError, ValueError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "its name is not valid"
-        raise ConfigError(f"{path}: it can't be read: {reason}", "name another file: -c PATH") from None
+        raise _failed(path, f"it can't be read: {reason} (name another file: -c PATH)") from None
     if len(data) > MAX_BYTES:
         raise _failed(path, f"the file is larger than {MAX_BYTES:,} bytes")
     return data
@@ -174,6 +185,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
+        self._merged = 0
         self._read: dict[int, str | dict[str, Value] | list[Value] | Blank | None] = {}
 
     def read(
@@ -181,7 +193,7 @@ class _Reader:
     ) -> str | dict[str, Value] | list[Value] | Blank | None:
         if id(node) in above:
             self._note("an alias must not stand inside what it repeats", keys, node)
-            return None
+            return UNKNOWN
         if len(above) > MAX_DEPTH:
             raise RecursionError
         if id(node) not in self._read:
@@ -191,7 +203,7 @@ class _Reader:
     def _read_new(
         self, node: Node, keys: Keys, above: tuple[int, ...]
     ) -> str | dict[str, Value] | list[Value] | Blank | None:
-        if str(node.tag) not in _OWN_TAGS and not (isinstance(node, ScalarNode) and node.style is None):
+        if str(node.tag) not in _OWN_TAGS:
             self._note("YAML tags are not used here (remove the '!…')", keys, node)
         if isinstance(node, MappingNode):
             return self._mapping(node, keys, above)
@@ -221,10 +233,14 @@ class _Reader:
     def _merge(self, content: object, merged: dict[str, Value], keys: Keys, node: Node) -> None:
         """What `<<` brings in, the first mapping of a list before the later ones."""
         parts = [part.content for part in content] if isinstance(content, list) else [content]
-        for part in parts:
+        for part in {id(part): part for part in parts}.values():
             if not isinstance(part, dict):
                 self._note("'<<' merges mappings only (write <<: *name)", keys, node)
                 continue
+            self._merged += len(part)
+            if self._merged > MAX_MERGED:
+                self._note(f"merge keys bring in more than {MAX_MERGED:,} keys", keys, node)
+                return
             for key, value in part.items():
                 merged.setdefault(key, value)
 

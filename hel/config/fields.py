@@ -131,4 +131,4 @@ Dotted = Annotated[str, _check_text("expected a dotted path into the event, such
 Prefix = Annotated[str, _check_text("expected printable ASCII without spaces at its ends", _PREFIX)]
 Scope = Annotated[str, _check_text("a scope is one word without spaces, such as okta.logs.read", _SCOPE)]
 Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
-SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)]
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

@@ -106,21 +106,18 @@ def _find_pem(text: str) -> tuple[str, str]:
 
 
 def _what_instead(text: str) -> str:
+    """What a text without a private key's block is."""
     found = _BEGIN.search(text)
     label = found[1] if found else ""
     if label.endswith("PRIVATE KEY"):
         return "the PEM has no end (the '-----END … PRIVATE KEY-----' line is missing: was the value cut off?)"
-    if "PUBLIC KEY" in label:
+    if "PUBLIC KEY" in label or text.startswith(("ssh-", "ecdsa-")):
         return _PUBLIC
     if "CERTIFICATE" in label:
         return "this is a certificate (Hel needs the private key that belongs to it)"
-    if label:
-        return "the PEM holds no private key"
-    if text.startswith(("ssh-", "ecdsa-")):
-        return _PUBLIC
     if "PRIVATE KEY-----" in text:
         return "the PEM has no beginning (its '-----BEGIN … PRIVATE KEY-----' line is missing or cut)"
-    return "this is neither a PEM ('-----BEGIN … PRIVATE KEY-----') nor a JWK (JSON)"
+    return "the text holds no private key (expected PEM, '-----BEGIN … PRIVATE KEY-----', or a JWK in JSON)"
 
 
 def _read_jwk(text: str, kid: str | None) -> PrivateKey:
@@ -136,7 +133,8 @@ def _read_jwk(text: str, kid: str | None) -> PrivateKey:
         raise ValueError("the JWK's 'kty' is neither RSA nor EC (Okta takes RSA and EC keys)")
     if "d" not in jwk:
         raise ValueError(_PUBLIC)
-    if jwk.get("use", "sig") != "sig" or "sign" not in jwk.get("key_ops", ["sign"]):
+    operations = jwk.get("key_ops", ["sign"])
+    if jwk.get("use", "sig") != "sig" or not isinstance(operations, list) or "sign" not in operations:
         raise ValueError("the JWK's 'use' or 'key_ops' forbid signing (take a key with use 'sig')")
     own, alg = jwk.get("kid"), jwk.get("alg")
     if own is not None and not isinstance(own, str):

@@ -51,7 +51,7 @@ class StateConfig(Section):
     """Where Hel remembers how far it came."""
 
     path: LocatedPath = Field(
-        "./hel-state.db",  # type: ignore[assignment]  # validated, and so located like a given one
+        "./hel-state.db",
         validate_default=True,
         description="The SQLite file of the checkpoints.",
     )

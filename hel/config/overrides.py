@@ -82,7 +82,7 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
     for name, value in environ.items():
         if not name.startswith(PREFIX):
             continue
-        keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
+        keys: Keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
         text = _unknown_variable(keys)
         if text:
             problems.append(Problem(text, origin=f"environment variable {name}"))

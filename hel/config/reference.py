@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hel.config.models import Config
+from hel.config.words import number
 
 Schema = dict[str, Any]
 
 _PLACEHOLDER = r"\$\{"
-_NUMBER = r"^[+-]?([0-9][0-9_]*)?\.?[0-9]*([eE][+-]?[0-9]+)?$"
+_NUMBER = r"^[+-]?([0-9][0-9_]*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "object": "texts by name"}
 _BOOLEAN = "^(true|True|TRUE|false|False|FALSE)$"
 
 
@@ -35,7 +37,7 @@ def _open(schema: Any) -> Any:
         return schema
     found: Schema = {}
     for key, value in schema.items():
-        if key in {"title", "discriminator"}:
+        if key in {"title", "discriminator"} or (key == "default" and value is None):
             continue
         if key in {"properties", "$defs"}:
             found[key] = {name: _open(part) for name, part in value.items()}
@@ -43,6 +45,8 @@ def _open(schema: Any) -> Any:
             found[key] = value
         else:
             found["anyOf" if key == "oneOf" else key] = _open(value)
+    if "patternProperties" in found:
+        found["additionalProperties"] = False
     for name, part in found.get("properties", {}).items():
         if name not in found.get("required", ()) and _is_section(schema["properties"][name]):
             found["properties"][name] = _or_empty(part)
@@ -51,7 +55,7 @@ def _open(schema: Any) -> Any:
 
 def _widened(schema: Schema) -> Schema:
     """Placeholders and quoted text, where a scalar is wanted."""
-    said = {key: schema.pop(key) for key in ("description", "default", "examples") if key in schema}
+    said: Schema = {key: schema.pop(key) for key in ("description", "default", "examples") if key in schema}
     kind = schema.get("type")
     text: Schema | None = None
     if kind in {"integer", "number"}:
@@ -66,7 +70,7 @@ def _widened(schema: Schema) -> Schema:
 
 
 def _or_empty(schema: Schema) -> Schema:
-    said = {key: schema.pop(key) for key in ("description", "default") if key in schema}
+    said: Schema = {key: schema.pop(key) for key in ("description", "default") if key in schema}
     return {"anyOf": [schema, {"type": "null"}], **said}
 
 
@@ -92,7 +96,9 @@ def reference() -> str:
                 "",
             )
             tables.append(
-                _table(f"`sources.NAME.{key}`{kind}", _rows(section, f"{key}.", definitions), field["description"])
+                _table(
+                    f"`sources.NAME.{key}`{kind}", _rows(section, f"{key}.", definitions), field.get("description", "")
+                )
             )
     return "\n".join(tables)
 
@@ -125,31 +131,27 @@ def _sections(field: Schema) -> list[str]:
 
 def _default(value: Any) -> str:
     if value is None or value in ("", []):
-        return "–"
+        return "none"
     return f"`{str(value).lower()}`" if isinstance(value, bool) else f"`{value}`"
 
 
 def _words(field: Schema) -> str:
     """A type in words."""
-    if "anyOf" in field:
-        return " or ".join(_words(part) for part in field["anyOf"] if part.get("type") != "null")
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "enum" in field:
-        return ", ".join(f"`{value}`" for value in field["enum"])
     kind = field.get("type")
-    if kind == "array":
-        return f"list of {_words(field['items'])}s"
-    if kind == "object":
-        return "texts by name"
-    if kind in {"integer", "number"}:
-        return ("whole number" if kind == "integer" else "number") + _bounds(field)
-    if kind == "boolean":
-        return "true or false"
-    return {"path": "path"}.get(field.get("format", ""), "`daily` or `size:MB`" if "pattern" in field else "text")
+    if "anyOf" in field:
+        words = " or ".join(_words(part) for part in field["anyOf"] if part.get("type") != "null")
+    elif "enum" in field or "const" in field:
+        words = ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    elif kind == "array":
+        words = f"list of {_words(field['items'])}s"
+    elif kind == "string":
+        words = "`daily` or `size:MB`" if "pattern" in field else field.get("format", "text")
+    else:
+        words = _TYPES[field["type"]] + _bounds(field)
+    return words
 
 
 def _bounds(field: Schema) -> str:
     words = (("minimum", "at least"), ("exclusiveMinimum", "above"), ("maximum", "at most"))
-    found = [f"{text} {field[key]:,g}" for key, text in words if key in field]
+    found = [f"{text} {number(field[key])}" for key, text in words if key in field]
     return ", " + ", ".join(found) if found else ""

@@ -65,7 +65,7 @@ class Section(BaseModel):
             except ValidationError as error:
                 details = [cls._again(detail) for detail in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
-        given = cls.completed(cls._without_empty(given))
+        given = cls.completed(cls._filled(given))
         details = [InitErrorDetails(type=wrong(text), loc=loc, input=None) for loc, text in cls.conflicts(given)]
         try:
             section = handler(dict(given))
@@ -77,10 +77,19 @@ class Section(BaseModel):
         raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
 
     @classmethod
-    def _without_empty(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`schedule:` with every key below it commented out stands for its defaults; `auth:` alone stands for nothing."""
-        optional = {field.alias or name for name, field in cls.model_fields.items() if field.default_factory}
-        return {key: value for key, value in given.items() if value is not EMPTY or key not in optional}
+    def _filled(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A section left out or left empty is there, with its defaults: they depend on the context as others do.
+
+        `schedule:` with every key below it commented out is such a section; `auth:` alone is not, it has no defaults.
+        """
+        filled = dict(given)
+        for name, field in cls.model_fields.items():
+            key, factory = field.alias or name, field.default_factory
+            if factory is not None and filled.get(key) is EMPTY:
+                del filled[key]
+            if isinstance(factory, type) and issubclass(factory, Section):
+                filled.setdefault(key, {})
+        return filled
 
     @classmethod
     def _again(cls, detail: ErrorDetails) -> InitErrorDetails:
@@ -93,6 +102,10 @@ class Section(BaseModel):
             error = PydanticCustomError(kind, "{text}", {"text": detail["msg"]})
         elif value is UNKNOWN or (tag and isinstance(value, Mapping) and value.get(tag) is UNKNOWN):
             error = PydanticCustomError(REPORTED, "not known")
+        elif kind == "union_tag_not_found" and isinstance(value, Mapping):
+            error = wrong(
+                "missing (add " + " or ".join(f"'{tag}: {name}'" for name in _tags(cls, str(loc[-1]), tag)) + ")"
+            )
         elif kind == "extra_forbidden":
             error = wrong(cls.unknown_key(str(loc[-1])))
         else:
@@ -105,6 +118,12 @@ class Section(BaseModel):
 def keys_of(section: type[Section]) -> list[str]:
     """The section's keys as a file writes them."""
     return [field.alias or name for name, field in section.model_fields.items()]
+
+
+def _tags(section: type[Section], key: str, tag: str) -> list[str]:
+    """The kinds of a key's section, by the words that name them."""
+    found = next(field for name, field in section.model_fields.items() if key in (name, field.alias))
+    return [name for kind in sections_in(found.annotation) for name in get_args(kind.model_fields[tag].annotation)]
 
 
 @cache

@@ -64,7 +64,7 @@ class Retries(Section):
             return
         if first > most:
             where = "max_backoff_secs" if "max_backoff_secs" in given else "initial_backoff_secs"
-            yield (where,), f"initial_backoff_secs ({first:g}) is above max_backoff_secs ({most:g})"
+            yield (where,), "initial_backoff_secs is above max_backoff_secs (lower one or raise the other)"
 
 
 class CircuitBreaker(Section):
@@ -87,7 +87,7 @@ class RateLimit(Section):
 
 
 class Resilience(Section):
-    """How failures and limits are borne."""
+    """Timeout, retries, circuit breaker and rate limit."""
 
     timeout_secs: Seconds = Field(30, description="Seconds that one request may take.")
     retries: Retries = Field(default_factory=Retries, description="Sending a failed request again.")

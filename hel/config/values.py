@@ -5,7 +5,7 @@ wanted, and a number where a number is.
 """
 
 from pathlib import Path
-from typing import Final, final
+from typing import Final, Self, final
 
 
 @final
@@ -37,7 +37,7 @@ class Hidden(str):
 
     base: Path | None
 
-    def __new__(cls, text: str, base: Path | None = None) -> "Hidden":
+    def __new__(cls, text: str, base: Path | None = None) -> Self:
         """`text`, marked."""
         hidden = super().__new__(cls, text)
         hidden.base = base

@@ -26,6 +26,7 @@ _TYPES = {
     "dict": "keys with values",
     "mapping": "keys with values",
     "model": "keys with values",
+    "union": "keys with values",
     "path": "a path",
 }
 """What is wanted, by the first part of pydantic's error type."""
@@ -41,25 +42,27 @@ def closest(word: str, known: Iterable[str]) -> str:
 def explain(detail: ErrorDetails) -> str:
     """One of pydantic's errors in words; the place is said elsewhere."""
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    wanted = _TYPES.get(kind.split("_", 1)[0])
     if value is EMPTY:
-        return "the key has no value (give it one, or remove the key)"
-    if kind == "missing":
-        return f"missing (add '{detail['loc'][-1]}: …')"
-    if kind.startswith("union_tag"):
-        return _unknown_tag(detail, context)
-    if kind == "literal_error":
-        return _not_among(value, _QUOTED.findall(str(context.get("expected"))))
-    if kind.startswith(("greater_than", "less_than", "finite_number")):
-        return _out_of_range(kind, context)
-    if kind == "too_short":
-        return "nothing is named here (add one at least)"
-    if kind in {"string_pattern_mismatch", "string_too_long"}:
-        return (
+        text = "the key has no value (give it one, or remove the key)"
+    elif kind == "union_tag_invalid":
+        text = _unknown_tag(detail, context)
+    elif kind == "missing":
+        text = f"missing (add '{detail['loc'][-1]}: …')"
+    elif kind == "literal_error":
+        text = _not_among(value, _QUOTED.findall(str(context.get("expected"))))
+    elif kind.startswith(("greater_than", "less_than", "finite_number")):
+        text = _out_of_range(context)
+    elif kind == "too_short":
+        text = "nothing is named here (add one at least)"
+    elif kind == "string_pattern_mismatch":
+        text = (
             "expected a name of 1 to 64 letters, digits, '.', '_' and '-' that begins with a letter or digit "
             "(choose another)"
         )
-    wanted = _TYPES.get(kind.split("_", 1)[0])
-    return f"expected {wanted}{_hint(kind, value)}" if wanted else "the value does not fit"
+    else:
+        text = f"expected {wanted}{_hint(kind, value)}" if wanted else "the value does not fit"
+    return text
 
 
 def _unknown_tag(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
@@ -70,8 +73,6 @@ def _unknown_tag(detail: ErrorDetails, context: Mapping[str, Any]) -> str:
     known = _QUOTED.findall(str(context.get("expected_tags", "")))
     if given is EMPTY:
         return "the key has no value (give it one)"
-    if detail["type"] == "union_tag_not_found":
-        return f"missing (add '{discriminator}: …')"
     meant = closest(given, known) if isinstance(given, str) else ""
     listed = "expected " + " or ".join(f"'{name}'" for name in known)
     return f"unknown {section} {discriminator}{_shown(given)} ({meant or listed})"
@@ -85,11 +86,16 @@ def _not_among(value: Any, known: list[str]) -> str:
     return expected + (f", not{shown}" if shown else "") + (f" ({meant})" if meant else "")
 
 
-def _out_of_range(kind: str, context: Mapping[str, Any]) -> str:
+def _out_of_range(context: Mapping[str, Any]) -> str:
     for name, words in (("ge", "of at least"), ("gt", "above"), ("le", "of at most"), ("lt", "below")):
         if name in context:
-            return f"expected a number {words} {context[name]:,g}"
+            return f"expected a number {words} {number(context[name])}"
     return "expected a number that is finite"
+
+
+def number(value: float) -> str:
+    """A number for people: `604,800`, `0.5`."""
+    return f"{int(value) if value == int(value) else value:,}"
 
 
 def _hint(kind: str, value: Any) -> str:

@@ -79,7 +79,7 @@ def proof_of(headers: Any) -> dict[str, Any]:
 def credential(
     server: TokenServer, *, dpop: bool = True, nonces: Nonces | None = None, log: HeardLog | None = None, **client: Any
 ) -> OAuth2Credential:
-    options = {"key": CLIENT_KEY, "scopes": ("okta.logs.read",)} | client
+    options: dict[str, Any] = {"key": CLIENT_KEY, "scopes": ("okta.logs.read",)} | client
     return OAuth2Credential(
         Client(TOKEN_URL, "0oa1", **options),
         Facts(LOG_URL, "oauth2", token_url=TOKEN_URL, dpop=dpop),
@@ -233,8 +233,10 @@ def test_a_dpop_answer_where_dpop_is_off_is_refused() -> None:
     assert "set `dpop: true`" in str(caught.value)
 
 
-@pytest.mark.parametrize("body", [None, [], "text", {}, {"access_token": 5}, {"access_token": ""}, {"access_token": "a b"},
-                                  {"access_token": "a\nb"}, {"access_token": "tökn"}])  # fmt: skip
+NO_TOKENS: list[Any] = [None, [], "text", {}, *({"access_token": value} for value in (5, "", "a b", "a\nb", "tökn"))]
+
+
+@pytest.mark.parametrize("body", NO_TOKENS)
 def test_an_answer_without_a_token_is_refused_and_not_quoted(body: Any) -> None:
     with pytest.raises(AuthError) as caught:
         sign(TokenServer(answer(200, body)))

@@ -14,8 +14,8 @@ def open_workshop(tmp_path: Path) -> Iterator[Callable[..., Workshop]]:
     """Opens a workshop with an org of these properties."""
     with ExitStack() as stack:
 
-        def open_one(*, tls: bool = True, **properties: Any) -> Workshop:
-            server = stack.enter_context(running(Org(**{"events": 1200} | properties), tls=tls))
+        def open_one(*, tls: bool = True, names: tuple[str, ...] = (), **properties: Any) -> Workshop:
+            server = stack.enter_context(running(Org(**{"events": 1200} | properties), tls=tls, names=names))
             workshop = Workshop(tmp_path, server)
             workshop.configure()
             return workshop

@@ -47,7 +47,7 @@ def test_a_missing_config(bare: Workshop, command: tuple[str, ...]) -> None:
         ("sources:\n\tokta: 1\n", ("hel.yaml:2:1",)),
         ("", ("hel.yaml", "empty")),
         ("just words", ("hel.yaml:1:1",)),
-        ("sources: {}\n", ("hel.yaml:1:1: sources:",)),
+        ("sources: {}\n", ("hel.yaml", "source")),
         ("sources:\n  okta-audit:\n    ulr: https://x/\n", ("hel.yaml:3:5: sources.okta-audit.ulr", "did you mean 'url'?")),
         ("globl: {}\nsources: {okta-audit: {url: 'https://x/'}}\n", ("hel.yaml:1:1: globl", "did you mean 'global'?")),
     ],
@@ -209,7 +209,7 @@ def test_a_wrong_command_line_is_exit_2_with_usage(bare: Workshop, arguments: tu
 def test_a_wrong_environment_variable_is_named(bare: Workshop) -> None:
     bare.configure({"okta-audit": source(SSWS)})
     bare.environment["HEL_GLOBAL__STATE__PTH"] = "x"
-    refused(bare.hel("validate"), "HEL_GLOBAL__STATE__PTH", "path")
+    refused(bare.hel("validate"), "HEL_GLOBAL__STATE__PTH", "did you mean 'HEL_GLOBAL__STATE__PATH'?")
     del bare.environment["HEL_GLOBAL__STATE__PTH"]
     bare.environment["HEL_LOG_LEVEL"] = "loud"
     refused(bare.hel("validate"), "HEL_LOG_LEVEL")

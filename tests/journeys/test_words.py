@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from examples.okta_org import Fault
+from tests.journeys.proxy import proxy_to
 from tests.journeys.workshop import OAUTH2, SSWS, Workshop, source
 
 Opening = Callable[..., Workshop]
@@ -28,7 +29,6 @@ class Row:
 
 
 ROWS = [
-    Row("404 on token from an admin domain", ["404", "API domain", "without '-admin'"], org={"admin_domain": True}),
     Row(
         "404 on token from elsewhere",
         ["404", "/.well-known/openid-configuration", "token_endpoint"],
@@ -45,10 +45,15 @@ ROWS = [
         org={"dpop": "off"},
     ),
     Row("another client's id", ["invalid_client", "/oauth2/v1/token"], env={"OKTA_CLIENT_ID": "0oasomebodyelse"}),
-    Row("a scope that was not granted", ["invalid_scope", "okta.logs.read"], org={"granted_scopes": ()}),
+    Row(
+        "403 for want of the scope",
+        ["403", "okta.logs.read", "Okta API Scopes"],
+        step="request",
+        org={"granted_scopes": ()},
+    ),
     Row(
         "a token of the custom server",
-        ["403", "org server"],
+        ["403", "custom server", "/oauth2/v1/token"],
         step="request",
         org={"dpop": "off"},
         auth={
@@ -131,6 +136,20 @@ def test_the_log_of_hel_run_says_the_same(open_workshop: Opening, row: Row) -> N
     assert failed["fix"]
     said = f"{failed['because']} {failed['fix']}"
     assert [word for word in row.said if word not in said] == [], said
+
+
+def test_the_admin_domain_is_told_from_the_api_domain_also_through_a_proxy(open_workshop: Opening) -> None:
+    workshop = open_workshop(names=("org-admin.okta.example", "org.okta.example"))
+    with proxy_to(int(workshop.org_url.rpartition(":")[2])) as url:
+        workshop.environment |= {"OKTA_DOMAIN": "org-admin.okta.example", "HTTPS_PROXY": url}
+        ended = workshop.hel("test", "--source", "okta-audit")
+        assert ended.code == 1
+        assert "✗ token: the token server answered 404" in ended.err
+        assert "use the API domain, not the Admin domain: org.okta.example" in ended.err
+        workshop.environment["OKTA_DOMAIN"] = "org.okta.example"
+        ended = workshop.hel("test", "--source", "okta-audit")
+        assert ended.code == 0, ended.err
+        assert ended.uuids == workshop.org.log.uuids
 
 
 def test_hel_test_reports_each_step_and_moves_no_state(workshop: Workshop) -> None:

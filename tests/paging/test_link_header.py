@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hel.paging.link_header import Link, find, parse
@@ -24,8 +24,10 @@ def link(target: str, *relations: str) -> Link:
         ('</>; rel="http://example.net/foo"', [link("/", "http://example.net/foo")]),
         ('</terms>; rel="copyright"; anchor="#foo"', [link("/terms", "copyright")]),
         (
-            "</TheBook/chapter2>; rel=\"previous\"; title*=UTF-8'de'letztes%20Kapitel, "
-            "</TheBook/chapter4>; rel=\"next\"; title*=UTF-8'de'n%c3%a4chstes%20Kapitel",
+            (
+                "</TheBook/chapter2>; rel=\"previous\"; title*=UTF-8'de'letztes%20Kapitel, "
+                "</TheBook/chapter4>; rel=\"next\"; title*=UTF-8'de'n%c3%a4chstes%20Kapitel"
+            ),
             [link("/TheBook/chapter2", "previous"), link("/TheBook/chapter4", "next")],
         ),
         (
@@ -88,6 +90,7 @@ def test_a_broken_header_does_not_hide_the_next_one() -> None:
     assert find(["<broken", '<u>; rel="next"'], "next") == "u"
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TARGETS, RELATIONS), max_size=6), st.booleans())
 def test_what_is_written_by_the_grammar_is_read_back(links: list[tuple[str, str]], joined: bool) -> None:
     values = [f'<{target}>; title="a, <b>"; rel="{relation}"' for target, relation in links]
@@ -95,6 +98,7 @@ def test_what_is_written_by_the_grammar_is_read_back(links: list[tuple[str, str]
     assert list(read) == [link(target, relation) for target, relation in links]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), max_size=3))
 def test_no_header_makes_it_fail(values: list[str]) -> None:
     for found in parse(values):
@@ -102,5 +106,11 @@ def test_no_header_makes_it_fail(values: list[str]) -> None:
 
 
 def test_a_hostile_header_is_read_in_no_time() -> None:
-    for value in ("<u>" + ";" * 60_000, "<" * 60_000, '<u>; rel="' + "\\" * 60_000, " ," * 60_000, "<u>" + "; a" * 30_000):
+    for value in (
+        "<u>" + ";" * 60_000,
+        "<" * 60_000,
+        '<u>; rel="' + "\\" * 60_000,
+        " ," * 60_000,
+        "<u>" + "; a" * 30_000,
+    ):
         assert find([value], "next") is None

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hel.errors import PagingLoopError, ReplyError
@@ -138,6 +138,7 @@ def test_a_refused_links_query_is_not_shown() -> None:
     assert "mark" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_whatever_a_link_says_only_home_is_asked(link: str) -> None:
     try:

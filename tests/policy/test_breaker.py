@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hel.errors import CircuitOpenError
@@ -70,14 +70,13 @@ def test_a_probe_that_said_nothing_makes_room_for_the_next_one() -> None:
     breaker.admit(62)
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 4),
     st.integers(1, 4),
     st.lists(st.tuples(st.sampled_from(["success", "failure", "nothing"]), st.floats(0, 40)), max_size=60),
 )
-def test_it_does_what_a_plain_model_of_it_does(
-    failures: int, successes: int, reports: list[tuple[str, float]]
-) -> None:
+def test_it_does_what_a_plain_model_of_it_does(failures: int, successes: int, reports: list[tuple[str, float]]) -> None:
     breaker = Breaker(failures, successes, rest_s=60)
     now = opened_at = 0.0
     state, row = "closed", 0

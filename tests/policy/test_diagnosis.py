@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hel.policy.diagnosis import Complaint, Facts, Stage, challenge_parameters, complaint, explain
@@ -13,7 +13,9 @@ TOKEN = "https://dev-1.okta.com/oauth2/v1/token"
 SSWS = Facts(LOG, "bearer", prefix="SSWS")
 APP = Facts(LOG, "oauth2", token_url=TOKEN)
 DPOP_APP = Facts(LOG, "oauth2", token_url=TOKEN, dpop=True)
-ADMIN = Facts("https://dev-1-admin.okta.com/api/v1/logs", "oauth2", token_url="https://dev-1-admin.okta.com/oauth2/v1/token")
+ADMIN = Facts(
+    "https://dev-1-admin.okta.com/api/v1/logs", "oauth2", token_url="https://dev-1-admin.okta.com/oauth2/v1/token"
+)
 
 
 def reply(status: int, body: Any = None, *headers: tuple[str, str]) -> Reply:
@@ -102,7 +104,12 @@ def test_each_row_of_the_troubleshooting_table_is_recognised_and_answered_with_i
 
 def test_a_proof_refused_on_a_custom_domain_gets_a_clear_error() -> None:
     """Lesson 15, at the token server and at the API."""
-    facts = Facts("https://logs.corp.example/api/v1/logs", "oauth2", token_url="https://id.corp.example/oauth2/v1/token", dpop=True)  # noqa: E501  # a row
+    facts = Facts(
+        "https://logs.corp.example/api/v1/logs",
+        "oauth2",
+        token_url="https://id.corp.example/oauth2/v1/token",
+        dpop=True,
+    )
     for stage, host in ((Stage.API, "logs.corp.example"), (Stage.TOKEN, "id.corp.example")):
         _, fix = explain(reply(400, {"error": "invalid_dpop_proof"}), stage, facts)
         assert f"on {host}:" in fix
@@ -129,11 +136,15 @@ def test_what_a_server_says_is_made_safe_for_a_terminal_and_cut() -> None:
 
 def test_parameters_of_several_challenges_are_read() -> None:
     several = reply(
-        401, None, ("www-authenticate", 'Bearer realm="a, b"'), ("www-authenticate", "DPoP algs=ES256, ERROR=invalid_token")
+        401,
+        None,
+        ("www-authenticate", 'Bearer realm="a, b"'),
+        ("www-authenticate", "DPoP algs=ES256, ERROR=invalid_token"),
     )
     assert challenge_parameters(several) == {"realm": "a, b", "algs": "ES256", "error": "invalid_token"}
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.binary(max_size=60), st.integers(300, 599))
 def test_no_answer_leaves_it_speechless(header: str, body: bytes, status: int) -> None:
     for stage in Stage:

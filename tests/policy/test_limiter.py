@@ -1,6 +1,5 @@
 import heapq
 import itertools
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -54,7 +53,9 @@ def test_while_nothing_is_known_one_request_goes_ahead_of_the_others() -> None:
     limiter.sent()
     assert limiter.delay(0) == ASK_AGAIN_S
     limiter.answered(None, now=1)
-    assert [limiter.delay(1), limiter.sent(), limiter.delay(1)] == [0.0, None, 0.0]
+    assert limiter.delay(1) == 0.0
+    limiter.sent()
+    assert limiter.delay(1) == 0.0
 
 
 def test_those_who_waited_for_the_reset_do_not_all_go_at_once() -> None:
@@ -144,7 +145,7 @@ class Org:
 
 def journeys(org: Org, limiter: Limiter, sources: int, random: Random, until: float) -> None:
     """Each source asks again and again; a request reaches the org, and its answer comes back, after a while."""
-    order: Iterator[int] = itertools.count()
+    order = itertools.count()
     due = [(random.uniform(0, 5), next(order), "ask", None) for _ in range(sources)]
     queue: list[tuple[float, int, str, RateReading | None]] = list(due)
     heapq.heapify(queue)
@@ -174,6 +175,6 @@ def test_many_sources_on_one_budget_never_provoke_a_refusal_and_never_stand_stil
     limit: int, sources: int, seed: int
 ) -> None:
     org = Org(limit)
-    journeys(org, Limiter(max_wait_s=900), sources, Random(seed), until=600)
+    journeys(org, Limiter(max_wait_s=900), sources, Random(seed), until=600)  # noqa: S311  # a simulation
     assert org.refused == 0
     assert org.served >= 5

@@ -1,0 +1,128 @@
+"""What README and examples show is true: every YAML loads, every command runs."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.workshop import Workshop
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "examples").rglob("*.md"))]
+CONFIGS = sorted(path for path in (ROOT / "examples").rglob("*.y*ml"))
+Opening = Callable[..., Workshop]
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    fence = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [(document.name, text) for document in DOCUMENTS for text in fence.findall(document.read_text())]
+
+
+def hel_commands() -> list[str]:
+    lines = [line for _, text in blocks("bash") for line in text.splitlines()]
+    return sorted({line.split("  #")[0].strip() for line in lines if line.startswith("hel ")})
+
+
+def with_ssws(text: str) -> str:
+    """The example with its second block's comment signs taken away, as examples/okta.md says."""
+    head, mark, block = text.partition("  # okta-audit:\n")
+    return head + (mark + block).replace("\n  # ", "\n  ").replace("  # okta-audit:", "  okta-audit:")
+
+
+@pytest.fixture
+def arranged(open_workshop: Opening) -> Workshop:
+    workshop = open_workshop(events=30)
+    (workshop.folder / "hel.yaml").write_text(with_ssws((ROOT / "examples" / "hel.yaml").read_text()))
+    (workshop.folder / "priv.pem").write_text(workshop.org.client_key.pem)
+    return workshop
+
+
+def test_there_is_something_to_test() -> None:
+    assert len(hel_commands()) > 7
+    assert CONFIGS
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda path: path.name)
+def test_every_example_loads_and_collects(open_workshop: Opening, config: Path) -> None:
+    workshop = open_workshop(events=30)
+    shutil.copy(config, workshop.folder / "hel.yaml")
+    ended = workshop.hel("run", "--once")
+    assert (ended.code, ended.uuids) == (0, workshop.org.log.uuids), ended.err
+    assert workshop.org.ledger.violations == []
+
+
+def test_the_commented_source_of_the_example_works_too(arranged: Workshop) -> None:
+    ended = arranged.hel("run", "--once", "--source", "okta-audit")
+    assert (ended.code, ended.uuids) == (0, arranged.org.log.uuids), ended.err
+
+
+@pytest.mark.parametrize("command", [line for line in hel_commands() if "--replay-dir" not in line])
+def test_every_command_shown_runs(arranged: Workshop, command: str) -> None:
+    arguments = shlex.split(command)[1:]
+    if arguments[0] == "run" and "--once" not in arguments:
+        arguments.append("--once")  # the same, but for its end, which other journeys show
+    ended = arranged.hel(*arguments)
+    assert ended.code == 0, ended.err
+
+
+def test_the_commands_shown_for_recording_and_replaying_yield_the_same(arranged: Workshop) -> None:
+    record, replay = [line for line in hel_commands() if "recordings" in line]
+    recorded = arranged.hel(*shlex.split(record)[1:])
+    replayed = arranged.hel(*shlex.split(replay)[1:])
+    assert (replayed.code, sorted(replayed.out.splitlines())) == (0, sorted(recorded.out.splitlines()))
+
+
+@pytest.mark.parametrize(("document", "text"), blocks("yaml"))
+def test_every_piece_of_yaml_shown_is_valid(arranged: Workshop, document: str, text: str) -> None:
+    if not text.startswith("sources:"):
+        text = 'sources:\n  okta-audit:\n    url: "https://${OKTA_DOMAIN}/api/v1/logs"\n' + text
+    (arranged.folder / "hel.yaml").write_text(text)
+    ended = arranged.hel("validate")
+    assert ended.code == 0, f"{document}: {ended.err}"
+
+
+def test_the_configuration_reference_is_what_the_models_say() -> None:
+    from hel.config.reference import reference  # noqa: PLC0415  # the only test that needs it
+
+    text = (ROOT / "README.md").read_text()
+    shown = re.search(r"<!-- reference: .*? -->\n(.*)<!-- end of reference -->", text, re.DOTALL)
+    assert shown is not None
+    assert shown[1].strip() == reference().strip(), "run: python -m hel.config.reference --write README.md"
+
+
+def test_every_link_to_a_file_leads_to_one() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_no_file_names_an_index_host_or_a_path_of_this_machine() -> None:
+    hosts = re.compile("|".join(("pypi" + r"\.org", "pythonhosted" + r"\.org", re.escape(str(ROOT)) + r"\b")))
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        found = hosts.search((ROOT / name).read_text(errors="replace")) if (ROOT / name).is_file() else None
+        assert found is None, f"{name}: {found and found[0]}"
+
+
+@pytest.mark.skipif(not (ROOT / ".venv" / ".ready").exists(), reason="`make test` makes .venv; here somebody else did")
+def test_make_run_collects_from_the_bundled_org_and_leaves_nothing_behind() -> None:
+    before = set((ROOT / "examples").iterdir())
+    ended = subprocess.run(["make", "run"], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    assert ended.returncode == 0, ended.stderr.decode()
+    lines = ended.stdout.splitlines()
+    assert len(lines) > 100
+    assert {json.loads(line)["source"] for line in lines} == {"okta-audit-oauth2"}
+    account = rf"okta-audit-oauth2: \d+ pages, {len(lines)} events, newest 20\S+Z \(.*\), in \d+\.\d s"
+    assert re.search(account, ended.stderr.decode()), ended.stderr.decode()
+    assert set((ROOT / "examples").iterdir()) == before

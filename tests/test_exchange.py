@@ -1,0 +1,406 @@
+import asyncio
+import json
+from collections.abc import Callable
+from email.utils import formatdate
+from typing import Any
+
+import pytest
+from joserfc.jwk import ECKey
+
+from hel.auth.credential import BearerCredential, Credential, NoCredential
+from hel.auth.nonces import Nonces
+from hel.auth.oauth2 import Client, OAuth2Credential
+from hel.config.keys import PrivateKey
+from hel.errors import (
+    AuthError,
+    CircuitOpenError,
+    RefusedError,
+    ReplyError,
+    SourceError,
+    ThrottledError,
+    UnreachableError,
+)
+from hel.exchange import Exchange, Rules, token_sender
+from hel.policy.breaker import Breaker
+from hel.policy.diagnosis import Facts
+from hel.policy.limiter import Limiter
+from hel.policy.retry import Backoff
+from hel.records import Reply, Request
+from tests.doubles import HeardLog
+from tests.virtual_time import VirtualClock, run
+
+LOG_URL = "https://org.okta.com/api/v1/logs"
+TOKEN_URL = "https://org.okta.com/oauth2/v1/token"
+ASK = Request("GET", LOG_URL, {"accept": "application/json"})
+FACTS = Facts(LOG_URL, "oauth2", token_url=TOKEN_URL, dpop=True)
+KEY = PrivateKey(ECKey.generate_key("P-256"), "ES256", None)
+
+Turn = Callable[[Request], Reply] | SourceError
+
+
+def now() -> float:
+    return VirtualClock().now()
+
+
+def answer(status: int, *headers: tuple[str, str], body: Any = ()) -> Turn:
+    """A header's value such as `+30` is that many seconds from the answer, in epoch seconds."""
+
+    def reply(_: Request) -> Reply:
+        dated = [(name, str(int(now() + float(text))) if text[:1] == "+" else text) for name, text in headers]
+        return Reply(status, (("date", formatdate(now(), usegmt=True)), *dated), json.dumps(body).encode(), now())
+
+    return reply
+
+
+def window(remaining: int, reset_in_s: float, limit: int = 60) -> tuple[tuple[str, str], ...]:
+    return (
+        ("x-rate-limit-limit", str(limit)),
+        ("x-rate-limit-remaining", str(remaining)),
+        ("x-rate-limit-reset", f"+{reset_in_s}"),
+    )
+
+
+def token(value: str) -> Turn:
+    return answer(200, body={"access_token": value, "token_type": "DPoP", "expires_in": 3600})
+
+
+class Wire:
+    """Answers each send by its turn, after a second, and keeps what was sent and when."""
+
+    def __init__(self, *turns: Turn, takes_s: float = 1.0) -> None:
+        self._turns = list(turns)
+        self._takes_s = takes_s
+        self.sent: list[tuple[float, Request]] = []
+
+    @property
+    def times(self) -> list[float]:
+        return [round(at) for at, _ in self.sent]
+
+    @property
+    def requests(self) -> list[Request]:
+        return [request for _, request in self.sent]
+
+    async def send(self, request: Request, timeout_s: float) -> Reply:
+        assert timeout_s == 30
+        self.sent.append((asyncio.get_running_loop().time(), request))
+        await asyncio.sleep(self._takes_s)
+        turn = self._turns.pop(0)
+        if isinstance(turn, SourceError):
+            raise turn
+        return turn(request)
+
+
+class Bench:
+    """An exchange and everything around it."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        *,
+        oauth2: bool = False,
+        respect_headers: bool = True,
+        breaker: Breaker | None = None,
+        limiter: Limiter | None = None,
+        recorder: Any = None,
+    ) -> None:
+        self.log = HeardLog()
+        self.clock = VirtualClock()
+        self.limiter = Limiter(max_wait_s=900) if limiter is None else limiter
+        rules = Rules(30, 3, Backoff(2, 60, 2.0), respect_headers, max_wait_s=900)
+        credential: Credential = NoCredential()
+        if oauth2:
+            client = Client(TOKEN_URL, "0oa1", key=KEY)
+            send = token_sender(wire, rules, FACTS)
+            credential = OAuth2Credential(client, FACTS, Nonces(), send, self.clock, self.log)
+        self.exchange = Exchange(wire, credential, self.limiter, breaker, rules, FACTS, recorder, self.clock, self.log)
+
+    async def fetch(self) -> Reply:
+        return await self.exchange.fetch(ASK)
+
+
+def fetch(wire: Wire, **options: Any) -> Reply:
+    async def main() -> Reply:
+        return await Bench(wire, **options).fetch()
+
+    return run(main)
+
+
+def test_an_answer_is_taken_and_nothing_else_is_sent() -> None:
+    wire = Wire(answer(200, body=[1]))
+    assert fetch(wire).body == b"[1]"
+    assert wire.requests == [ASK]
+
+
+def test_passing_troubles_are_tried_again_up_to_max_attempts() -> None:
+    wire = Wire(answer(503), UnreachableError("gone", kind="reset"), answer(200))
+    assert fetch(wire).status == 200
+    first, second, third = wire.times
+    assert 3 <= second - first <= 5
+    assert 3 <= third - second <= 9
+
+
+def test_the_last_failure_is_the_one_that_is_raised() -> None:
+    wire = Wire(answer(500), answer(502), answer(503))
+    with pytest.raises(UnreachableError) as caught:
+        fetch(wire)
+    assert "answered 503" in str(caught.value)
+    assert len(wire.sent) == 3
+
+
+@pytest.mark.parametrize(
+    ("turn", "error"),
+    [
+        (answer(400), RefusedError),
+        (answer(403), AuthError),
+        (answer(302), RefusedError),
+        (UnreachableError("a stranger", kind="tls"), UnreachableError),
+        (ReplyError("too large"), ReplyError),
+    ],
+)
+def test_what_another_try_cant_mend_is_not_tried_again(turn: Turn, error: type[SourceError]) -> None:
+    with pytest.raises(error):
+        fetch(wire := Wire(turn))
+    assert len(wire.sent) == 1
+
+
+def test_a_429_is_waited_out_until_its_reset_and_a_second_more() -> None:
+    wire = Wire(answer(429, *window(0, 40)), answer(200))
+    assert fetch(wire).status == 200
+    first, second = wire.times
+    assert 41 <= second - first <= 43
+
+
+def test_retry_after_is_never_undercut_for_any_source_of_the_budget() -> None:
+    """Lesson 31."""
+
+    async def main() -> tuple[list[float], list[float]]:
+        limiter = Limiter(max_wait_s=900)
+        refused, other = Wire(answer(503, ("retry-after", "120")), answer(200)), Wire(answer(200))
+        await asyncio.gather(Bench(refused, limiter=limiter).fetch(), late(1.5, Bench(other, limiter=limiter).fetch))
+        return refused.times, other.times
+
+    refused, other = run(main)
+    assert refused[1] - refused[0] >= 121
+    assert other[0] >= 121
+
+
+async def late(wait_s: float, then: Callable[[], Any]) -> Any:
+    await asyncio.sleep(wait_s)
+    return await then()
+
+
+def test_a_retry_after_beyond_the_longest_wait_ends_the_tick_and_nothing_is_asked_before_that_time() -> None:
+    async def main() -> tuple[float, list[float]]:
+        bench = Bench(wire := Wire(answer(429, ("retry-after", "5000")), answer(200)))
+        with pytest.raises(ThrottledError):
+            await bench.fetch()
+        ended = bench.clock.monotonic()
+        await bench.fetch()
+        return ended, wire.times
+
+    ended, times = run(main)
+    assert ended < 2
+    assert times[1] >= 5001
+
+
+def test_without_respect_for_headers_the_backoff_alone_decides() -> None:
+    wire = Wire(answer(429, ("retry-after", "500"), *window(0, 600)), answer(200))
+    fetch(wire, respect_headers=False)
+    assert wire.times[1] - wire.times[0] <= 6
+
+
+def test_remaining_zero_pauses_before_the_next_request_and_says_until_when() -> None:
+    """Lesson 24."""
+
+    async def main() -> tuple[list[float], HeardLog]:
+        bench = Bench(wire := Wire(answer(200, *window(0, 30)), answer(200)))
+        await bench.fetch()
+        await bench.fetch()
+        return wire.times, bench.log
+
+    times, log = run(main)
+    assert times[1] >= 31
+    assert "limit.paused" in log.names
+    assert "request.retried" not in log.names
+    (fields,) = [fields for _, name, fields in log.heard if name == "limit.paused"]
+    assert fields["until"].endswith("Z")
+
+
+def test_every_send_retries_included_is_signed_afresh() -> None:
+    """Lesson 11."""
+    wire = Wire(token("t1"), answer(503), answer(429), answer(200))
+    fetch(wire, oauth2=True)
+    proofs = [request.headers["dpop"] for request in wire.requests]
+    assert len(set(proofs)) == 4
+    assert [request.url for request in wire.requests] == [TOKEN_URL, LOG_URL, LOG_URL, LOG_URL]
+
+
+def test_a_nonce_costs_one_send_inside_the_attempt_and_a_second_refusal_stops() -> None:
+    """Lesson 17."""
+    wanted = answer(401, ("www-authenticate", 'DPoP error="use_dpop_nonce"'), ("dpop-nonce", "n1"))
+    wire = Wire(token("t1"), answer(503), answer(503), wanted, answer(200))
+    assert fetch(wire, oauth2=True).status == 200
+    stubborn = Wire(token("t1"), wanted, wanted)
+    with pytest.raises(AuthError):
+        fetch(stubborn, oauth2=True)
+    assert len(stubborn.sent) == 3
+
+
+def test_a_refused_token_is_renewed_once() -> None:
+    refused = answer(401, ("www-authenticate", 'DPoP error="invalid_token"'))
+    wire = Wire(token("t1"), refused, token("t2"), answer(200))
+    assert fetch(wire, oauth2=True).status == 200
+    assert wire.requests[-1].headers["authorization"] == "DPoP t2"
+    stubborn = Wire(token("t1"), refused, token("t2"), refused)
+    with pytest.raises(AuthError):
+        fetch(stubborn, oauth2=True)
+    assert len(stubborn.sent) == 4
+
+
+def test_a_token_server_in_trouble_is_asked_again_with_a_fresh_assertion() -> None:
+    throttled = answer(429, ("retry-after", "20"), ("dpop-nonce", "n9"))
+    wire = Wire(throttled, UnreachableError("gone", kind="connect"), token("t1"), answer(200))
+    fetch(wire, oauth2=True)
+    bodies = [request.content for request in wire.requests[:3]]
+    assert len(set(bodies)) == 3
+    assert wire.times[1] - wire.times[0] >= 21
+    assert len(wire.sent) == 4
+
+
+def test_a_token_server_that_refuses_is_asked_once() -> None:
+    wire = Wire(answer(401, body={"error": "invalid_client"}))
+    with pytest.raises(AuthError) as caught:
+        fetch(wire, oauth2=True)
+    assert "invalid_client" in str(caught.value)
+    assert len(wire.sent) == 1
+
+
+def test_a_token_server_that_stays_down_costs_max_attempts_and_no_request_to_the_api() -> None:
+    wire = Wire(*[UnreachableError("gone", kind="connect")] * 3)
+    with pytest.raises(UnreachableError):
+        fetch(wire, oauth2=True)
+    assert [request.url for request in wire.requests] == [TOKEN_URL] * 3
+
+
+def breaker() -> Breaker:
+    return Breaker(failure_threshold=2, success_threshold=1, rest_s=60)
+
+
+def test_the_breaker_counts_requests_after_their_retries() -> None:
+    async def main() -> tuple[Wire, HeardLog]:
+        bench = Bench(wire := Wire(*[answer(503)] * 6, answer(200)), breaker=breaker())
+        for _ in range(2):
+            with pytest.raises(UnreachableError):
+                await bench.fetch()
+        with pytest.raises(CircuitOpenError):
+            await bench.fetch()
+        await asyncio.sleep(61)
+        await bench.fetch()
+        return wire, bench.log
+
+    wire, log = run(main)
+    assert len(wire.sent) == 7
+    assert [name for name in log.names if name.startswith("circuit")] == ["circuit.open", "circuit.closed"]
+
+
+def test_a_rate_limit_is_no_failure_and_no_success_to_the_breaker() -> None:
+    async def main() -> None:
+        turns = [answer(503)] * 3 + [answer(429)] * 3 + [answer(503)] * 3
+        bench = Bench(Wire(*turns), breaker=breaker())
+        for error in (UnreachableError, ThrottledError, UnreachableError):
+            with pytest.raises(error):
+                await bench.fetch()
+        with pytest.raises(CircuitOpenError):
+            await bench.fetch()
+
+    run(main)
+
+
+def test_a_recording_that_cant_be_written_is_not_the_apis_failure() -> None:
+    class FullDisk:
+        def record(self, request: Request, reply: Reply) -> None:
+            raise SourceError(f"no room for {request.url} {reply.status}")
+
+    async def main() -> None:
+        bench = Bench(Wire(*[answer(200)] * 9), breaker=breaker(), recorder=FullDisk())
+        for _ in range(9):
+            with pytest.raises(SourceError, match="no room"):
+                await bench.fetch()
+
+    run(main)
+
+
+def test_what_is_recorded_bears_no_credential() -> None:
+    kept: list[Request] = []
+
+    class Recorder:
+        def record(self, request: Request, reply: Reply) -> None:
+            assert reply.status == 200
+            kept.append(request)
+
+    fetch(Wire(token("t1"), answer(200)), oauth2=True, recorder=Recorder())
+    assert kept == [ASK]
+
+
+@pytest.mark.parametrize("after_s", [0.5, 1.5, 2.5], ids=["in the token request", "in the request", "in the wait"])
+def test_cancelling_anywhere_leaves_no_place_taken_and_no_probe_out(after_s: float) -> None:
+    async def main() -> None:
+        fuse = Breaker(failure_threshold=1, success_threshold=1, rest_s=10)
+        fuse.failed(-100)
+        limiter = Limiter(max_wait_s=900)
+        wire = Wire(token("t1"), answer(503), *[answer(200)] * 3)
+        bench = Bench(wire, oauth2=True, breaker=fuse, limiter=limiter)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(bench.fetch(), after_s)
+        await bench.exchange.fetch(ASK)
+        limiter.sent()
+        limiter.answered(None, bench.clock.monotonic())
+        assert limiter.delay(bench.clock.monotonic()) == 0.0
+
+    run(main)
+
+
+def test_many_sources_on_one_budget_wait_for_the_first_answer_and_never_exceed_the_window() -> None:
+    class Org:
+        served: list[int]
+
+        def __init__(self) -> None:
+            self.used: dict[int, int] = {}
+            self.refused = 0
+
+        async def send(self, request: Request, timeout_s: float) -> Reply:
+            assert timeout_s
+            assert request == ASK
+            await asyncio.sleep(0.2)
+            minute = int(now() // 60)
+            used = self.used[minute] = self.used.get(minute, 0) + 1
+            self.refused += used > 10
+            headers = window(max(0, 10 - used), (minute + 1) * 60 - now(), limit=10)
+            await asyncio.sleep(0.2)
+            turn = answer(429 if used > 10 else 200, *headers)
+            assert not isinstance(turn, SourceError)
+            return turn(request)
+
+    async def main() -> Org:
+        org, limiter = Org(), Limiter(max_wait_s=900)
+        wire: Any = org
+        for _ in range(5):
+            await asyncio.gather(*(Bench(wire, limiter=limiter).fetch() for _ in range(7)))
+        return org
+
+    org = run(main)
+    assert org.refused == 0
+    assert sum(org.used.values()) == 35
+
+
+def test_a_bearer_token_goes_along_and_stays_out_of_the_log() -> None:
+    async def main() -> tuple[Wire, HeardLog]:
+        wire, log, clock = Wire(answer(503), answer(200)), HeardLog(), VirtualClock()
+        rules = Rules(30, 3, Backoff(2, 60, 2.0), respect_headers=True, max_wait_s=900)
+        credential = BearerCredential("00hush", "SSWS")
+        await Exchange(wire, credential, Limiter(900), None, rules, FACTS, None, clock, log).fetch(ASK)
+        return wire, log
+
+    wire, log = run(main)
+    assert [request.headers["authorization"] for request in wire.requests] == ["SSWS 00hush"] * 2
+    assert "hush" not in repr(log.heard)

@@ -1,0 +1,412 @@
+"""The client on real sockets."""
+
+import asyncio
+import contextlib
+import gzip
+import socket
+import ssl
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from hel.clock import SystemClock
+from hel.errors import ConfigError, RefusedError, ReplyError, UnreachableError
+from hel.records import Reply, Request
+from hel.transport import HttpTransport
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+CUT_OFF = gzip.compress(b'[{"a":1}]' * 500)[:-9]
+
+
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*PROXIES, *(name.lower() for name in PROXIES), "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+class Server:
+    """A socket that answers each request with fixed bytes, and keeps the heads it was sent."""
+
+    def __init__(self, answer: bytes | Handler, tls: ssl.SSLContext | None = None) -> None:
+        self._answer = answer
+        self._tls = tls
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.heads: list[str] = []
+        self.port = 0
+
+    @property
+    def connections(self) -> int:
+        return len(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                self.heads.append((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"))
+                if not isinstance(self._answer, bytes):
+                    return await self._answer(reader, writer)
+                writer.write(self._answer)
+                await writer.drain()
+        except (OSError, asyncio.IncompleteReadError):
+            return None  # the client hung up
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self._tasks.add(asyncio.ensure_future(self._serve(reader, writer)))
+
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self._tls)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        finally:
+            server.close()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await server.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def client() -> AsyncIterator[HttpTransport]:
+    transport = HttpTransport(SystemClock(), max_response_bytes=1_000_000)
+    try:
+        yield transport
+    finally:
+        await transport.aclose()
+
+
+def http(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
+    lines = [f"HTTP/1.1 {status} x", f"Content-Length: {len(body) if length is None else length}", *headers]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def sending(server: Server, path: str = "/logs", timeout_s: float = 20, **request: Any) -> Reply:
+    """What one request to this server brings."""
+
+    async def main() -> Reply:
+        async with server.listening() as origin, client() as transport:
+            return await transport.send(Request("GET", origin + path, **request), timeout_s)
+
+    return asyncio.run(main())
+
+
+def zipped(body: bytes, status: int = 200) -> Server:
+    return Server(http(status, body, "Content-Encoding: gzip"))
+
+
+def test_the_url_goes_out_byte_for_byte() -> None:
+    """Lesson 29, and lesson 14's percent-encoding."""
+    for path in (
+        "/api/v1/logs?after=a%2fB%2F,c;d&q=it's|{x}[0]\"<>^`\\&e=%zz",
+        "/a%2fb/%7Euser/../x//y?",
+        "/logs?after=" + "aB%2f+_-" * 1000,
+    ):
+        server = Server(http(200, b"[]"))
+        sending(server, path)
+        assert server.heads[0].split("\r\n")[0] == f"GET {path} HTTP/1.1"
+        assert f"\r\nHost: 127.0.0.1:{server.port}\r\n" in server.heads[0]
+
+
+def test_a_fragment_stays_at_home_and_an_empty_path_is_a_slash() -> None:
+    for path, target in (("/logs?a#b?c", "/logs?a"), ("?q=1", "/?q=1"), ("", "/")):
+        server = Server(http(200, b"[]"))
+        sending(server, path)
+        assert server.heads[0].startswith(f"GET {target} HTTP/1.1\r\n")
+
+
+def test_gzip_is_asked_for_and_the_body_and_every_header_come_back() -> None:
+    server = Server(http(200, b"[1]", 'Link: <a>; rel="self"', 'Link: <b>; rel="next"', "X-Rate-Limit-Limit: 60"))
+    reply = sending(server, headers={"accept": "application/json", "authorization": "SSWS x"})
+    head = server.heads[0].lower()
+    for line in ("accept: application/json", "accept-encoding: gzip", "authorization: ssws x"):
+        assert head.count(f"\r\n{line}\r\n") == 1
+    assert head.count("\r\naccept:") == 1
+    assert (reply.status, reply.body) == (200, b"[1]")
+    assert reply.header_values("link") == ['<a>; rel="self"', '<b>; rel="next"']
+    assert reply.header("x-rate-limit-limit") == "60"
+
+
+def test_a_body_is_sent_with_its_length() -> None:
+    server = Server(http(200))
+    asyncio.run(posting(server))
+    assert "content-length: 3\r\n" in server.heads[0].lower()
+
+
+async def posting(server: Server) -> None:
+    async with server.listening() as origin, client() as transport:
+        await transport.send(Request("POST", f"{origin}/token", {}, b"a=b"), 20)
+
+
+def test_a_redirect_is_not_followed_and_a_cookie_is_not_kept() -> None:
+    """Lesson 28: no credential goes where the redirect leads."""
+
+    async def main() -> list[str]:
+        server = Server(http(302, b"", "Location: /elsewhere", "Set-Cookie: sid=1; Path=/"))
+        async with server.listening() as origin, client() as transport:
+            for _ in range(2):
+                assert (await transport.send(Request("GET", f"{origin}/logs"), 20)).status == 302
+        assert server.connections == 1
+        return server.heads
+
+    heads = asyncio.run(main())
+    assert len(heads) == 2
+    assert not any("cookie" in head.lower() or "elsewhere" in head for head in heads)
+
+
+@pytest.mark.parametrize(
+    "body", [gzip.compress(b"[1,2]"), gzip.compress(b"[1") + gzip.compress(b",2]")], ids=["one member", "two members"]
+)
+def test_a_gzip_body_is_unpacked(body: bytes) -> None:
+    assert sending(zipped(body)).body == b"[1,2]"
+
+
+def test_an_empty_body_that_is_called_gzip_is_empty() -> None:
+    assert sending(zipped(b"")).body == b""
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (CUT_OFF, "cut off"),
+        (gzip.compress(b"[]")[:10], "cut off"),
+        (b"[]", "corrupt"),
+        (gzip.compress(b"[]") + b"garbage", "corrupt"),
+        (gzip.compress(b"[]" * 99)[:-8] + b"\0" * 8, "corrupt"),
+    ],
+    ids=["tail missing", "head only", "not gzip", "garbage behind", "wrong checksum"],
+)
+def test_a_gzip_body_that_is_not_whole_is_no_answer(body: bytes, words: str) -> None:
+    """Lesson 8."""
+    with pytest.raises(UnreachableError) as caught:
+        sending(zipped(body))
+    assert words in str(caught.value)
+    assert caught.value.kind == "reset"
+
+
+def test_a_gzip_bomb_is_refused_at_the_limit() -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = b"".join(packer.compress(b"\0" * 1_000_000) for _ in range(200)) + packer.flush()
+    with pytest.raises(ReplyError) as caught:
+        sending(zipped(bomb))
+    assert "larger than" in str(caught.value)
+
+
+def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
+    assert len(sending(Server(http(200, b"x" * 1_000_000))).body) == 1_000_000
+    assert len(sending(zipped(gzip.compress(b"x" * 1_000_000))).body) == 1_000_000
+    for server in (Server(http(200, b"x" * 1_000_001)), zipped(gzip.compress(b"x" * 1_000_001))):
+        with pytest.raises(ReplyError):
+            sending(server)
+
+
+def test_a_coding_that_was_not_asked_for_is_refused() -> None:
+    with pytest.raises(ReplyError) as caught:
+        sending(Server(http(200, b"x", "Content-Encoding: br")))
+    assert "compressed as br" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_refusal_is_a_refusal_even_where_its_body_cant_be_had(status: int) -> None:
+    for server in (
+        Server(http(status, b"x", "Content-Encoding: br", "Retry-After: 7")),
+        Server(http(status, CUT_OFF, "Content-Encoding: gzip", "Retry-After: 7")),
+        Server(closing(http(status, b"half", "Retry-After: 7", length=99))),
+    ):
+        reply = sending(server)
+        assert (reply.status, reply.body, reply.header("retry-after")) == (status, b"", "7")
+
+
+def closing(data: bytes) -> Handler:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(data)
+        await writer.drain()
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"HTTP/1.1 200 OK\r\nCont", http(200, b"half", length=99), b"\x1b[31mno\r\n\r\n"]
+)
+def test_a_connection_that_breaks_is_no_answer(data: bytes) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        sending(Server(closing(data)))
+    assert caught.value.kind == "reset"
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("head", "every_s"), [(b"", 9), (http(200, b"[", length=9999), 9), (http(200, b"[", length=9999), 0.02)],
+    ids=["no answer", "stalled body", "slow drip"],
+)  # fmt: skip
+def test_a_stalled_body_and_a_slow_drip_both_time_out_and_the_connection_is_closed(head: bytes, every_s: float) -> None:
+    """Lesson 25."""
+
+    async def main() -> None:
+        gone = asyncio.Event()
+        async with Server(stalling(head, every_s, gone)).listening() as origin, client() as transport:
+            with pytest.raises(UnreachableError) as caught:
+                await transport.send(Request("GET", f"{origin}/logs"), 0.3)
+            assert (caught.value.kind, "within 0.3 s" in str(caught.value)) == ("timeout", True)
+            await asyncio.wait_for(gone.wait(), 10)
+
+    asyncio.run(main())
+
+
+def stalling(head: bytes, every_s: float, gone: asyncio.Event) -> Handler:
+    """Sends a head, then a byte now and then, until the client hangs up."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        hung_up = asyncio.ensure_future(reader.read())
+        while not (await asyncio.wait([hung_up], timeout=every_s))[0]:
+            writer.write(b" ")
+        gone.set()
+
+    return answer
+
+
+def test_a_cancelled_request_closes_its_connection_and_the_next_one_is_served() -> None:
+    async def main() -> None:
+        asked, gone = asyncio.Event(), asyncio.Event()
+
+        async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            await stalling(b"", 9, gone)(reader, writer)
+
+        stalled, well = Server(stall), Server(http(200, b"[]"))
+        async with stalled.listening() as bad, well.listening() as good, client() as transport:
+            task = asyncio.create_task(transport.send(Request("GET", f"{bad}/logs"), 60))
+            await asyncio.wait_for(asked.wait(), 10)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await asyncio.wait_for(gone.wait(), 10)
+            assert (await transport.send(Request("GET", f"{good}/logs"), 20)).body == b"[]"
+
+    asyncio.run(main())
+
+
+def test_nobody_listening_and_an_unknown_name_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def send(url: str) -> UnreachableError:
+        async with client() as transport:
+            with pytest.raises(UnreachableError) as caught:
+                await transport.send(Request("GET", url), 20)
+        return caught.value
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        refused = asyncio.run(send(f"http://127.0.0.1:{free.getsockname()[1]}/logs?after=mark"))
+    assert refused.kind == "connect"
+    assert "mark" not in str(refused)
+
+    def unknown(*_: Any, **__: Any) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    nameless = asyncio.run(send("https://no-such-org.okta.com/logs"))
+    assert nameless.kind == "dns"
+    assert "OKTA_DOMAIN" in nameless.fix
+
+
+@pytest.mark.parametrize("headers", [{"authorization": "SSWS hush\nx: y"}, {"authorization": "SSWS hüsh"}])
+def test_a_header_that_cant_be_sent_is_refused_without_its_value(headers: dict[str, str]) -> None:
+    with pytest.raises(RefusedError) as caught:
+        sending(server := Server(http(200)), headers=headers)
+    assert not any(word in repr(caught.value) + str(caught.value) for word in ("hush", "hüsh"))
+    assert caught.value.__suppress_context__
+    assert server.heads == []
+
+
+def test_a_url_too_long_for_the_client_is_refused() -> None:
+    with pytest.raises(RefusedError):
+        sending(Server(http(200)), "/logs?after=" + "x" * 70_000)
+
+
+def tls(*names: str) -> tuple[trustme.CA, ssl.SSLContext]:
+    ca, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert(*names).configure_cert(context)
+    return ca, context
+
+
+def trust(ca: trustme.CA, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+
+
+def test_a_private_ca_is_trusted_by_ssl_cert_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca, context = tls("127.0.0.1")
+    trust(ca, tmp_path, monkeypatch)
+    assert sending(Server(http(200, b"[]"), context)).body == b"[]"
+
+
+def test_a_stranger_and_another_name_are_not_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for ca, context in (tls("127.0.0.1"), tls("other.example")):
+        server = Server(http(200), context)
+        with pytest.raises(UnreachableError) as caught:
+            sending(server)
+        assert caught.value.kind == "tls"
+        assert server.heads == []
+        trust(ca, tmp_path, monkeypatch)
+
+
+def test_a_ca_file_that_cant_be_used_is_a_config_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty").touch()
+    for name in ("missing", "empty"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        with pytest.raises(ConfigError) as caught:
+            HttpTransport(SystemClock())
+        assert "SSL_CERT_FILE" in str(caught.value)
+
+
+def test_a_proxy_that_cant_be_used_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://user:hush@127.0.0.1")
+    with pytest.raises(ConfigError) as caught:
+        HttpTransport(SystemClock())
+    assert "HTTPS_PROXY" in str(caught.value)
+    assert "hush" not in str(caught.value)
+
+
+def test_a_plain_request_goes_to_the_proxy_whole_and_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> str:
+        proxy = Server(http(200, b"[]"))
+        async with proxy.listening() as address:
+            monkeypatch.setenv("HTTP_PROXY", address)
+            async with client() as transport:
+                await transport.send(Request("GET", "http://org.invalid/logs?after=a%2fb|c"), 20)
+        return proxy.heads[0]
+
+    head = asyncio.run(main())
+    assert head.startswith("GET http://org.invalid/logs?after=a%2fb|c HTTP/1.1\r\n")
+    assert "\r\nHost: org.invalid\r\n" in head
+
+
+def test_a_tls_request_asks_the_proxy_for_a_tunnel_to_its_host_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> tuple[str, UnreachableError]:
+        proxy = Server(http(407))
+        async with proxy.listening() as address:
+            monkeypatch.setenv("HTTPS_PROXY", address)
+            asked = Request("GET", "https://org.invalid/logs?after=x", {"authorization": "SSWS x"})
+            async with client() as transport:
+                with pytest.raises(UnreachableError) as caught:
+                    await transport.send(asked, 20)
+        return proxy.heads[0], caught.value
+
+    head, error = asyncio.run(main())
+    assert head.startswith("CONNECT org.invalid:443 HTTP/1.1\r\n")
+    assert "authorization" not in head.lower()
+    assert "proxy refused" in str(error)
+
+
+def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert sending(Server(http(200, b"[]"))).body == b"[]"
