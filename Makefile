@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint requirements clean
+.PHONY: run test lint reference requirements clean
 
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
@@ -18,6 +18,9 @@ lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+reference: $(VENV)/.ready  ## Write the configuration's reference into the README anew.
+	@$(BIN)/python -m hel.config.reference README.md
 
 requirements:  ## Pin the dependencies anew; needs uv.
 	uv pip compile --quiet --universal --generate-hashes --extra dev --python-version 3.11 --upgrade \

@@ -54,8 +54,7 @@ class _AgainError(Exception):
     """An attempt failed in a way that another one may mend.
 
     Args:
-        error: What ends the tick if it was the last attempt.
-        counts: Whether the breaker counts that.
+        error: What ends the tick if it was the last attempt; `counts` says whether the breaker counts it.
         asked_wait_s: How long the server asks to be left alone; None where it does not say.
     """
 
@@ -235,7 +234,7 @@ def _failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
 
 
 def token_sender(transport: Transport, rules: Rules, facts: Facts) -> Send:
-    """How a credential asks its token server: one send; its passing troubles end the attempt, and the next signs anew."""
+    """How a credential asks its token server: one send; passing troubles end the attempt, and the next signs anew."""
 
     async def send(request: Request, hear: Hear) -> Reply:
         try:

@@ -60,7 +60,9 @@ def test_a_folder_without_recordings_is_an_error_that_says_how_to_make_some(tmp_
     assert "--record-dir" in error.value.fix
 
 
-@pytest.mark.parametrize("content", [b"", b"GET\n\n[]", b"GET https://x\nreceived yesterday\nHTTP 200\n\n[]", b"\xff\n\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"GET\n\n[]", b"GET https://x\nreceived yesterday\nHTTP 200\n\n[]", b"\xff\n\n"]
+)
 def test_what_is_no_recording_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "000001.http"
     path.write_bytes(content)

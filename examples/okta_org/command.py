@@ -22,6 +22,7 @@ from examples.okta_org.org import Org
 from examples.okta_org.server import Running, running
 
 _LIVE_EVERY_S = 0.05
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _USAGE = 2
 _NOT_FOUND = 127
 
@@ -29,6 +30,8 @@ _NOT_FOUND = 127
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     chosen = options.parse(arguments)
+    for number in _SIGNALS:
+        signal.signal(number, _end)
     org = options.make_org(chosen)
     with ExitStack() as stack:
         try:
@@ -124,14 +127,19 @@ def _is_from_terminal() -> bool:
         return False
 
 
+def _end(number: int, _: FrameType | None) -> None:
+    """Before and after the serving: leave, and clean up on the way."""
+    sys.exit(128 + number)
+
+
 @contextmanager
 def _signals(act: Callable[[int], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM do this, inside the block."""
+    """Let the signals that end a program do this, inside the block."""
 
     def handle(number: int, _: FrameType | None) -> None:
         act(number)
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
         yield
     finally:

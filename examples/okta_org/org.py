@@ -3,7 +3,6 @@
 It behaves as Okta's documentation says, and stricter where that finds a client's mistakes.
 """
 
-import json
 import secrets
 import time
 from collections.abc import Callable, Collection
@@ -13,7 +12,7 @@ from urllib.parse import unquote
 
 from examples.okta_org import keys, log_endpoint
 from examples.okta_org.assertion_check import AssertionJudge
-from examples.okta_org.bodies import JSON, okta_error
+from examples.okta_org.bodies import okta_error
 from examples.okta_org.cursors import Cursors
 from examples.okta_org.dpop_check import ProofJudge
 from examples.okta_org.faults import Fault, Faults
@@ -27,12 +26,16 @@ from examples.okta_org.rate_window import RateWindows
 from examples.okta_org.records import Answer, Call, RefusedError
 from examples.okta_org.samples import Samples
 from examples.okta_org.system_log import SystemLog
-from examples.okta_org.token_endpoints import CustomTokenEndpoint, OrgTokenEndpoint, ProofDemand
+from examples.okta_org.token_endpoints import (
+    CUSTOM_TOKEN_PATH,
+    DISCOVERY_PATH,
+    TOKEN_PATH,
+    CustomTokenEndpoint,
+    OrgTokenEndpoint,
+    ProofDemand,
+    discovery,
+)
 from examples.okta_org.tokens import Tokens
-
-TOKEN_PATH = "/oauth2/v1/token"  # noqa: S105  # a path
-CUSTOM_TOKEN_PATH = "/oauth2/default/v1/token"  # noqa: S105  # a path
-DISCOVERY_PATH = "/.well-known/openid-configuration"
 
 
 class Org:
@@ -132,7 +135,7 @@ class Org:
             log_endpoint.PATH: self._log_endpoint.answer,
             TOKEN_PATH: self._token_endpoint.answer,
             CUSTOM_TOKEN_PATH: self._custom_endpoint.answer,
-            DISCOVERY_PATH: _discovery,
+            DISCOVERY_PATH: discovery,
         }
 
     def now(self) -> float:
@@ -248,16 +251,3 @@ class Org:
 
 def _asker(call: Call) -> tuple[str, str]:
     return call.raw_path, "".join(call.values("authorization"))
-
-
-def _discovery(call: Call) -> Answer:
-    """https://developer.okta.com/docs/reference/api/oidc/#well-known-openid-configuration."""
-    origin = f"{call.scheme}://{call.host}"
-    body = {
-        "issuer": origin,
-        "token_endpoint": f"{origin}{TOKEN_PATH}",
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "dpop_signing_alg_values_supported": ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"],
-    }
-    return Answer(200, (JSON,), json.dumps(body).encode())

@@ -18,6 +18,10 @@ from examples.okta_org.nonces import Nonces
 from examples.okta_org.records import Answer, Call, RefusedError
 from examples.okta_org.tokens import IssuedToken, Tokens
 
+TOKEN_PATH = "/oauth2/v1/token"  # noqa: S105  # a path
+CUSTOM_TOKEN_PATH = "/oauth2/default/v1/token"  # noqa: S105  # a path
+DISCOVERY_PATH = "/.well-known/openid-configuration"
+
 _NO_STORE = (JSON, ("cache-control", "no-store"), ("pragma", "no-cache"))
 
 
@@ -219,3 +223,16 @@ def _basic(call: Call) -> tuple[str, str]:
 
 def _new_refresh_token() -> str:
     return f"rt{secrets.token_urlsafe(32)}"
+
+
+def discovery(call: Call) -> Answer:
+    """The org server's metadata: https://developer.okta.com/docs/reference/api/oidc/#well-known-openid-configuration."""
+    origin = f"{call.scheme}://{call.host}"
+    body = {
+        "issuer": origin,
+        "token_endpoint": f"{origin}{TOKEN_PATH}",
+        "grant_types_supported": ["client_credentials"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "dpop_signing_alg_values_supported": ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"],
+    }
+    return Answer(200, (JSON,), json.dumps(body).encode())

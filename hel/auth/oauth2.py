@@ -71,7 +71,7 @@ class OAuth2Credential:
         self._log = log
         self._server_clock = ServerClock(clock)
         self._proof_key = ProofKey() if facts.dpop else None
-        self._cache = TokenCache(self._mint, clock)
+        self._cache = TokenCache(self._mint, clock, log)
         self._skew_said = False
 
     async def sign(self, request: Request) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from hel.clock import Clock
+from hel.telemetry.log import Log
 
 _EARLY_S = 300.0
 _EARLY_SHARE = 0.1
@@ -38,11 +39,13 @@ class TokenCache:
     Args:
         mint: Fetches a new token.
         clock: Tells when it grows old.
+        log: The source's log.
     """
 
-    def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock) -> None:
+    def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock, log: Log) -> None:
         self._mint = mint
         self._clock = clock
+        self._log = log
         self._token: Token | None = None
         self._renew_at = 0.0
         self._expires_at = 0.0
@@ -64,11 +67,16 @@ class TokenCache:
             self._refresh.add_done_callback(self._refreshed)
         try:
             return await asyncio.shield(self._refresh)
-        except Exception:
+        except Exception as error:
             now = self._clock.monotonic()
             if self._token is None or now >= self._expires_at:
                 raise
             self._renew_at = min(now + _RENEW_AGAIN_S, self._expires_at)
+            self._log.warning(
+                "token.not_renewed",
+                because=str(error),
+                fix=f"nothing to do unless it lasts: the old token is good for {self._expires_at - now:.0f} s more",
+            )
             return self._token
 
     def drop(self, value: str) -> None:

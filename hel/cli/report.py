@@ -81,7 +81,7 @@ class Report:
         self._crossed("token" if needs_token else "request" if not self._ok() else "events", error)
 
     def _ok(self) -> bool:
-        return 200 <= self._answered.get("status", 0) < 300
+        return bool(200 <= self._answered.get("status", 0) < 300)
 
     def _passed(self, step: str, text: str) -> None:
         self._say(f"  {_mark('✓', 'ok')} {step}: {text}")

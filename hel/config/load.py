@@ -171,7 +171,7 @@ class _Loader:
             self.problems.append(Problem(detail["msg"], keys, place, origin))
 
     def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> dict[str, Secrets]:
-        """The chosen sources' secrets; a source whose `auth` is not right yet is left out."""
+        """The chosen sources' secrets; left out is one whose `auth` is wrong, though not for an unset placeholder."""
         reader = SecretReader(self._environ)
         found = {name: reader.read(auth, keys) for name, keys, auth in self._auths(data, chosen)}
         self.problems += [
@@ -186,7 +186,7 @@ class _Loader:
         for name in chosen:
             source = data["sources"][name]
             try:
-                given = source.get("auth") if isinstance(source, Mapping) else None
+                given = _known(source.get("auth")) if isinstance(source, Mapping) else None
                 yield name, ("sources", name, "auth"), _AUTH.validate_python(given, context=context)
             except ValidationError:
                 continue
@@ -210,3 +210,11 @@ class _Loader:
         except ValueError as error:
             self.problems.append(Problem(str(error), keys, self._document.place(keys)))
             return UNKNOWN
+
+
+def _known(auth: Any) -> Any:
+    """As much of an `auth` section as is known, for a look at the secrets that it names."""
+    if not isinstance(auth, Mapping):
+        return auth
+    known = {key: value for key, value in auth.items() if value is not UNKNOWN}
+    return {**known, "token_url": "https://unknown.invalid/"} if auth.get("token_url") is UNKNOWN else known

@@ -128,7 +128,7 @@ class SourceConfig(Section):
 
     url: SourceUrl = Field(description="What to GET, without parameters; `https://DOMAIN/api/v1/logs` for Okta.")
     schedule: Schedule = Field(default_factory=Schedule, description="When it is asked.")
-    auth: Auth | None = Field(None, description="How requests are authorised; nothing is sent without it.")
+    auth: Auth | None = Field(None, description="How requests are authorised; without it they carry no credential.")
     pagination: Pagination = Field(
         default_factory=lambda: LinkHeaderPagination(strategy="link_header"),
         description="How pages follow each other; default: the Link header.",

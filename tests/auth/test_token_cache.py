@@ -4,6 +4,7 @@ import pytest
 
 from hel.auth.token_cache import Token, TokenCache
 from hel.errors import AuthError
+from tests.doubles import HeardLog
 from tests.virtual_time import VirtualClock, run
 
 
@@ -32,7 +33,7 @@ def test_however_many_wait_there_is_one_mint_per_token_life() -> None:
     """Lesson 21."""
 
     async def main() -> None:
-        cache = TokenCache(mint := Mint(), VirtualClock())
+        cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         tokens = await asyncio.gather(*(cache.get() for _ in range(50)))
         assert {token.value for token in tokens} == {"t1"}
         await asyncio.sleep(3200)
@@ -45,7 +46,7 @@ def test_however_many_wait_there_is_one_mint_per_token_life() -> None:
 @pytest.mark.parametrize(("lifetime_s", "renewed_at_s"), [(3600, 3300), (60, 54), (None, 3300)])
 def test_a_token_is_renewed_before_it_expires(lifetime_s: float | None, renewed_at_s: float) -> None:
     async def main() -> None:
-        cache = TokenCache(Mint(lifetime_s, takes_s=0), VirtualClock())
+        cache = TokenCache(Mint(lifetime_s, takes_s=0), VirtualClock(), HeardLog())
         await cache.get()
         await asyncio.sleep(renewed_at_s - 0.5)
         assert (await cache.get()).value == "t1"
@@ -57,7 +58,7 @@ def test_a_token_is_renewed_before_it_expires(lifetime_s: float | None, renewed_
 
 def test_a_renewal_that_fails_lets_the_old_token_live_to_its_end_without_a_storm() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock())
+        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), log := HeardLog())
         await cache.get()
         mint.failing = True
         await asyncio.sleep(3300)
@@ -65,6 +66,7 @@ def test_a_renewal_that_fails_lets_the_old_token_live_to_its_end_without_a_storm
             assert (await cache.get()).value == "t1"
             await asyncio.sleep(1)
         assert 5 <= mint.count <= 12
+        assert log.names == ["token.not_renewed"] * (mint.count - 1)
         await asyncio.sleep(11)
         with pytest.raises(AuthError):
             await cache.get()
@@ -76,7 +78,7 @@ def test_a_renewal_that_fails_lets_the_old_token_live_to_its_end_without_a_storm
 
 def test_every_waiter_gets_the_failure_and_the_next_one_mints_anew() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(), VirtualClock())
+        cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         mint.failing = True
         ends = await asyncio.gather(*(cache.get() for _ in range(3)), return_exceptions=True)
         assert [type(end) for end in ends] == [AuthError] * 3
@@ -88,7 +90,7 @@ def test_every_waiter_gets_the_failure_and_the_next_one_mints_anew() -> None:
 
 def test_the_cancellation_of_one_waiter_does_not_end_the_refresh_of_the_others() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(), VirtualClock())
+        cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         first, second = asyncio.create_task(cache.get()), asyncio.create_task(cache.get())
         await asyncio.sleep(0.5)
         first.cancel()
@@ -101,7 +103,7 @@ def test_the_cancellation_of_one_waiter_does_not_end_the_refresh_of_the_others()
 
 def test_a_refresh_whose_every_waiter_was_cancelled_serves_the_next_one() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(), VirtualClock())
+        cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(cache.get(), 0.5)
         assert (await cache.get()).value == "t1"
@@ -112,7 +114,7 @@ def test_a_refresh_whose_every_waiter_was_cancelled_serves_the_next_one() -> Non
 
 def test_closing_ends_a_refresh_that_is_under_way() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(takes_s=1e6), VirtualClock())
+        cache = TokenCache(mint := Mint(takes_s=1e6), VirtualClock(), HeardLog())
         waiter = asyncio.create_task(cache.get())
         await asyncio.sleep(1)
         await asyncio.wait_for(cache.aclose(), 1)
@@ -126,7 +128,7 @@ def test_closing_ends_a_refresh_that_is_under_way() -> None:
 
 def test_only_the_token_that_was_refused_is_dropped() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock())
+        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), HeardLog())
         await cache.get()
         cache.drop("another")
         assert (await cache.get()).value == "t1"
@@ -141,7 +143,7 @@ def test_only_the_token_that_was_refused_is_dropped() -> None:
 
 def test_a_refused_token_is_not_used_again_when_no_new_one_can_be_had() -> None:
     async def main() -> None:
-        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock())
+        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), HeardLog())
         await cache.get()
         cache.drop("t1")
         mint.failing = True

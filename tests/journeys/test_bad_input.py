@@ -48,7 +48,10 @@ def test_a_missing_config(bare: Workshop, command: tuple[str, ...]) -> None:
         ("", ("hel.yaml", "empty")),
         ("just words", ("hel.yaml:1:1",)),
         ("sources: {}\n", ("hel.yaml", "source")),
-        ("sources:\n  okta-audit:\n    ulr: https://x/\n", ("hel.yaml:3:5: sources.okta-audit.ulr", "did you mean 'url'?")),
+        (
+            "sources:\n  okta-audit:\n    ulr: https://x/\n",
+            ("hel.yaml:3:5: sources.okta-audit.ulr", "did you mean 'url'?"),
+        ),
         ("globl: {}\nsources: {okta-audit: {url: 'https://x/'}}\n", ("hel.yaml:1:1: globl", "did you mean 'global'?")),
     ],
 )
@@ -92,6 +95,10 @@ def test_an_unset_variable_is_named(bare: Workshop, command: tuple[str, ...]) ->
     bare.configure({"okta-audit": source(SSWS)})
     del bare.environment["OKTA_DOMAIN"]
     refused(bare.hel(*command), "OKTA_DOMAIN", "export OKTA_DOMAIN=")
+    bare.configure({"okta-audit": source()})
+    del bare.environment["OKTA_CLIENT_ID"]
+    refused(bare.hel(*command), "OKTA_DOMAIN", "OKTA_CLIENT_ID", "OKTA_CLIENT_PRIVATE_KEY")
+    bare.configure({"okta-audit": source(SSWS)})
     bare.environment |= {"OKTA_DOMAIN": "127.0.0.1:9"}
     del bare.environment["OKTA_API_TOKEN"]
     refused(bare.hel(*command), "sources.okta-audit.auth.token_env", "OKTA_API_TOKEN")
@@ -164,7 +171,7 @@ def test_a_state_from_a_newer_version_is_left_untouched_and_the_commands_to_go_o
 
 def test_a_held_state_is_exit_3_and_says_who_holds_it(workshop: Workshop) -> None:
     process = workshop.start("run", "--output", "first.ndjson")
-    until(lambda: (workshop.folder / "first.ndjson").exists())
+    until((workshop.folder / "first.ndjson").exists)
     for command in (("run", "--once", "-o", "second.ndjson"), ("state", "reset", "okta-audit")):
         refused(workshop.hel(*command), f"process {process.pid}", code=3)
     assert not (workshop.folder / "second.ndjson").exists()
@@ -177,7 +184,7 @@ def test_a_held_state_is_exit_3_and_says_who_holds_it(workshop: Workshop) -> Non
 def test_an_unwritable_output(bare: Workshop, output: str) -> None:
     bare.configure({"okta-audit": source(SSWS)})
     (bare.folder / "folder").mkdir()
-    refused(bare.hel("run", "--once", "-o", output), output.split("/")[0])
+    refused(bare.hel("run", "--once", "-o", output), output.partition("/")[0])
     assert files(bare.folder) == ["folder", "hel.yaml"]
 
 
@@ -221,7 +228,7 @@ def test_two_sources_with_one_label(bare: Workshop) -> None:
 
 
 def test_from_beside_its_own_parameter(bare: Workshop) -> None:
-    bare.configure({"okta-audit": source(SSWS, query_params={"since": "x"}, **{"from": "2024-01-01T00:00:00Z"})})
+    bare.configure({"okta-audit": source(SSWS, query_params={"since": "x"}) | {"from": "2024-01-01T00:00:00Z"}})
     refused(bare.hel("validate"), "query_params.since", "from")
 
 

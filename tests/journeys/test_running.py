@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from itertools import pairwise
 
 from examples.okta_org import Fault
 from tests.journeys.workshop import SSWS, Workshop, source, stop, until
@@ -25,7 +26,7 @@ def test_each_source_has_its_own_interval(open_workshop: Opening) -> None:
     until(lambda: len(starts(workshop, "22")) >= 4)
     stop(process)
     at = starts(workshop, "22")[1:]  # the first start connects before its request
-    gaps = [later - sooner for sooner, later in zip(at, at[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(at)]
     assert min(gaps) > 0.95
     assert len(starts(workshop, "11")) > 2 * len(starts(workshop, "22"))
 
@@ -38,7 +39,7 @@ def test_there_are_never_two_ticks_of_one_source_at_once(open_workshop: Opening)
     until(lambda: len(workshop.org.ledger.requests) >= 4)
     stop(process)
     at = [request.at for request in workshop.org.ledger.requests[:4]]
-    assert min(later - sooner for sooner, later in zip(at, at[1:], strict=False)) >= 0.45
+    assert min(later - sooner for sooner, later in pairwise(at)) >= 0.45
 
 
 def test_an_outage_is_waited_out_and_nothing_is_lost(workshop: Workshop) -> None:

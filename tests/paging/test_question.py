@@ -12,9 +12,7 @@ STORED = Checkpoint(ASKED.digest, f"{URL}?after=x", "2026-05-01T12:00:00Z", NOON
 
 
 def test_the_first_url_holds_the_start_and_the_parameters_percent_encoded() -> None:
-    assert ASKED.first_url == (
-        f"{URL}?since=2024-01-01T00%3A00%3A00Z&limit=100&filter=eventType+eq+%22a+b%22"
-    )
+    assert ASKED.first_url == (f"{URL}?since=2024-01-01T00%3A00%3A00Z&limit=100&filter=eventType+eq+%22a+b%22")
     assert Question(URL, {}).first_url == URL
 
 
@@ -27,7 +25,7 @@ def test_the_same_question_goes_on_at_the_stored_cursor() -> None:
 
 
 def test_the_order_of_parameters_is_no_other_question() -> None:
-    turned = replace(ASKED, parameters=dict(reversed(ASKED.parameters.items())))
+    turned = replace(ASKED, parameters=dict(reversed(list(ASKED.parameters.items()))))
     assert turned.digest == ASKED.digest
 
 

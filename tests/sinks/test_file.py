@@ -18,7 +18,9 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "events.ndjson"
 
 
-def opened(path: Path, rotate: Rotation | None = None, clock: FakeClock | None = None, log: HeardLog | None = None) -> FileSink:
+def opened(
+    path: Path, rotate: Rotation | None = None, clock: FakeClock | None = None, log: HeardLog | None = None
+) -> FileSink:
     return FileSink(path, rotate, clock or FakeClock(NOON), log or HeardLog())
 
 
@@ -172,7 +174,7 @@ def test_an_empty_file_is_not_rotated(path: Path) -> None:
     assert sink.rotate() is None
 
 
-def test_a_vanished_folder_is_an_error_that_heals(path: Path, tmp_path: Path) -> None:
+def test_a_vanished_folder_is_an_error_that_heals(tmp_path: Path) -> None:
     folder = tmp_path / "log"
     folder.mkdir()
     sink = opened(folder / "events.ndjson")

@@ -1,4 +1,3 @@
-import os
 import sqlite3
 from collections import Counter
 from dataclasses import replace
@@ -153,7 +152,7 @@ def test_a_file_that_is_no_sqlite_database_is_left_untouched_and_the_way_on_is_n
     assert f"mv {path.name} {path.name}.bad" in error.value.fix
     assert "hel state import" in error.value.fix
     assert path.read_bytes() == content
-    assert os.listdir(path.parent) == [path.name]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_another_programs_database_is_left_untouched(path: Path) -> None:
