@@ -35,9 +35,9 @@ def question(source: SourceConfig) -> Question:
     return Question(source.url, source.query_params, source.from_, source.from_param)
 
 
-def pager(source: SourceConfig) -> Pager:
-    """How its pages follow each other."""
-    url = question(source).first_url
+def pager(source: SourceConfig, url: str | None = None) -> Pager:
+    """How its pages follow each other, from its own first URL or another one on."""
+    url = url or question(source).first_url
     pagination = source.pagination
     if isinstance(pagination, LinkHeaderPagination):
         return LinkHeaderPager(url, pagination.rel, end_on_short_page=pagination.end_on == "short_page")

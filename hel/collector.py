@@ -129,7 +129,8 @@ class Collector:
             for name in names:
                 source, log = self._config.sources[name], self._log.bind(source=name)
                 memory = assembly.memory(name, source, None, log)
-                play = partial(replay, name, directory / name, assembly.line_maker(source), memory, queue, log)
+                pager, maker = partial(assembly.pager, source), assembly.line_maker(source)
+                play = partial(replay, name, directory / name, pager, maker, memory, queue, log)
                 jobs.append(partial(self._account, name, play))
             await self._finish(queue, sink, None, Nonces(), jobs, once=True)
         return self._outcome

@@ -5,7 +5,7 @@ A source's memory runs ahead of the state by what is queued; the queue drops not
 
 from dataclasses import dataclass, replace
 
-from hel.dedupe import Delivered, SeenIds, key_of
+from hel.dedupe import Delivered, SeenIds, key_of, split_keys
 from hel.events import Line, LineMaker, parse_time
 from hel.records import Batch, Checkpoint, Page
 
@@ -24,6 +24,18 @@ class Memory:
     ground: Delivered
     seen: SeenIds | None = None
 
+    def recognise(self, line: Line) -> tuple[bytes | None, bool]:
+        """The key of a line's ID, None where it has none or nobody asks, and whether it was delivered before."""
+        if self.seen is None or line.key is None:
+            return None, False
+        identity = key_of(line.key)
+        return identity, identity in self.seen
+
+    def remember(self, identity: bytes) -> None:
+        """Take an ID for delivered."""
+        if self.seen is not None:
+            self.seen.add(identity)
+
 
 def make_batch(source: str, page: Page, maker: LineMaker, memory: Memory, received_at: float) -> Batch:
     """The lines of a page's events that were not delivered before, and the checkpoint behind them.
@@ -38,31 +50,32 @@ def make_batch(source: str, page: Page, maker: LineMaker, memory: Memory, receiv
         received_at: When the page came, epoch seconds.
     """
     lines: list[bytes] = []
-    keys, ids, met = bytearray(), bytearray(), bytearray()
+    keys, ids, met, again = bytearray(), bytearray(), bytearray(), bytearray()
     newest = (memory.checkpoint.newest_at, memory.checkpoint.newest)
     for event in page.events:
         line = maker.line(event, received_at)
         newest = _newer(newest, line)
         key = key_of(event)
-        identity = None if line.key is None or memory.seen is None else key_of(line.key)
+        if page.again:
+            again += key
+        identity, is_known = memory.recognise(line)
         if memory.ground.take(key):
             met += key
-        elif identity is None or memory.seen is None or identity not in memory.seen:
+        elif not is_known:
             lines.append(line.text)
             keys += key
-        else:
-            continue
-        if identity is not None and memory.seen is not None and identity not in memory.seen:
-            memory.seen.add(identity)
+        if identity is not None and not is_known:
+            memory.remember(identity)
             ids += identity
+    if page.next is None:
+        memory.ground = Delivered(split_keys(bytes(again)))
     memory.checkpoint = _moved(memory, page, newest, len(lines), received_at)
-    return Batch(source, b"".join(lines), len(lines), bytes(keys), bytes(ids), bytes(met), memory.checkpoint)
+    text = b"".join(lines)
+    return Batch(source, text, len(lines), bytes(keys), bytes(ids), bytes(met), memory.checkpoint, bytes(again))
 
 
 def _moved(memory: Memory, page: Page, newest: tuple[float | None, str | None], count: int, now: float) -> Checkpoint:
-    """The checkpoint behind a page; the tick that catches up has left the delivered ground."""
-    if page.next is None:
-        memory.ground = Delivered()
+    """The checkpoint behind a page; the one that ends a tick has left the delivered ground."""
     newest_at, text = newest
     before = memory.checkpoint
     return replace(
@@ -71,7 +84,7 @@ def _moved(memory: Memory, page: Page, newest: tuple[float | None, str | None], 
         newest=text,
         newest_at=newest_at,
         finished=page.finished,
-        overlapping=bool(memory.ground),
+        overlapping=page.next is not None and bool(memory.ground),
         events=before.events + count,
         updated_at=now,
     )

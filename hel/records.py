@@ -12,14 +12,14 @@ class Request:
     Attributes:
         method: Upper case, as it is sent and as a DPoP proof's `htm` names it (RFC 9449 §4.2).
         url: Absolute; path and query are sent exactly as they stand here.
-        headers: Without credentials; those are added for each send.
+        headers: Without credentials; those are added for each send, and so are in no repr.
         content: The body, or nothing.
     """
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)
 
     @property
     def origin(self) -> str:
@@ -40,7 +40,7 @@ class Request:
 def origin_of(url: str) -> str:
     """The origin of an absolute URL: `scheme://host:port`, lower case, the default port written out."""
     parts = urlsplit(url)
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    port = {"https": 443, "http": 80}.get(parts.scheme, 0) if parts.port is None else parts.port
     return f"{parts.scheme}://{parts.hostname or ''}:{port}"
 
 
@@ -80,12 +80,14 @@ class Page:
         next: What to ask now, or None at the end of the tick.
         resume: Where the next tick starts; None where the API leaves no lasting place.
         finished: True when a bounded query has been read to its end and nothing more will come.
+        again: True when the next tick asks for this very page again, to see what was added to it.
     """
 
     events: list[bytes]
     next: Request | None
     resume: str | None
     finished: bool = False
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class Batch:
         keys: 16 bytes for each line, the digest of its event's own bytes.
         ids: 16 bytes for each line whose event has an ID, where the source dedupes by one.
         met: 16 bytes for each event that was left out because it had been delivered before (`dedupe.Delivered`).
+        again: 16 bytes for each event of a page that the next tick asks for again, new or not.
         checkpoint: Committed with the lines, or None where they do not move it.
     """
 
@@ -134,6 +137,7 @@ class Batch:
     ids: bytes
     met: bytes
     checkpoint: Checkpoint | None
+    again: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

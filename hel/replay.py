@@ -4,28 +4,33 @@ The recordings stand in the order in which the pages were followed, so nothing n
 that the run could not use then is passed over now.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
 
-from hel import events, recording
+from hel import recording
 from hel.errors import ReplyError
 from hel.events import LineMaker
 from hel.memory import Memory, make_batch
+from hel.paging.pager import Pager
 from hel.poller import Tick
 from hel.queue import BatchQueue
-from hel.records import Page
 from hel.telemetry.log import Log
+
+PagerFor = Callable[[str], Pager]
+"""A source's pager for a URL; the recorded one, for `hel.yaml` may name another domain by now."""
 
 
 async def replay(
-    name: str, directory: Path, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
+    name: str, directory: Path, pager: PagerFor, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
 ) -> Tick | ReplyError:
     """Hand over the lines of every recorded page.
 
     Args:
         name: The source's name.
         directory: Its own folder below `--replay-dir`.
+        pager: Makes its pager for the URL that was asked first.
         maker: Splices its lines.
         memory: Starts empty: what an older state left out of the recorded run comes again.
         queue: Where the batches go.
@@ -37,10 +42,10 @@ async def replay(
     tick, broken = Tick(), None
     for path in recording.recordings(directory):
         try:
-            _, reply = await anyio.to_thread.run_sync(recording.read, path)
+            request, reply = await anyio.to_thread.run_sync(recording.read, path)
             if not 200 <= reply.status < 300:
                 continue
-            page = Page(events.split(reply.body), None, None)
+            page = pager(request.url).read(request, reply)
         except ReplyError as error:
             broken = error
             log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)

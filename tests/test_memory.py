@@ -93,3 +93,18 @@ def test_delivered_ground_ends_with_the_tick_that_catches_up() -> None:
     assert last is not None
     assert (first.overlapping, last.overlapping) == (True, False)
     assert made(known, event("z")).count == 1, "the same line is new ground now"
+
+
+def test_a_page_that_is_asked_for_again_yields_only_what_was_added_to_it() -> None:
+    known = memory(seen=False)
+
+    def page(*events: bytes) -> Batch:
+        return make_batch("okta", Page(list(events), None, None, again=True), MAKER, known, NOON)
+
+    assert page(event("a"), event("a"), event("b")).count == 3
+    assert uuids(page(event("a"), event("a"), event("b"), event("c"))) == ["c"]
+    batch = page(event("b"), event("c"), event("a"), event("d"))
+    assert uuids(batch) == ["d"]
+    assert batch.again == b"".join(key_of(event(name)) for name in "bcad")
+    assert batch.checkpoint is not None
+    assert not batch.checkpoint.overlapping

@@ -38,7 +38,7 @@ class SinglePage:
 
     def read(self, request: Request, reply: Reply) -> Page:  # noqa: ARG002  # one page needs no request to go by
         """The only page."""
-        return Page(events.split(reply.body), None, None)
+        return Page(events.split(reply.body), None, None, again=True)
 
 
 class LinkHeaderPager:
@@ -75,7 +75,7 @@ class LinkHeaderPager:
         found = events.split(reply.body)
         link = link_header.find(reply.header_values("link"), self._rel)
         if link is None:
-            return Page(found, None, request.url, finished=self._bounded)
+            return Page(found, None, request.url, finished=self._bounded, again=not self._bounded)
         url = stay_home(self._url, _absolute(request.url, link), "the next link")
         if not self._bounded and (not found or self._short(request, len(found))):
             return Page(found, None, url)

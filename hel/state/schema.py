@@ -53,7 +53,8 @@ MIGRATIONS = (
 """What leads from each version to the next; the version is the number of steps taken.
 
 `delivered`: packed 16-byte digests of events. `met` 1 takes them back: they were met again on ground that was
-delivered before. `beyond` 1: delivered, but no checkpoint has passed them yet. `until_at`: when no overlap of this
+delivered before. `beyond` 1: delivered, but no checkpoint has passed them yet; 2: passed, and yet the next tick asks
+for them again (they stand under 0 as well). `until_at`: when no overlap of this
 source can reach them any more, epoch seconds.
 `seen`: packed 16-byte digests of IDs, and how many IDs the source has had up to and with this row.
 """

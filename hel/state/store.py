@@ -68,11 +68,11 @@ class Store:
 
         Args:
             source: The source's name.
-            beyond: Only the lines that its checkpoint has not passed; otherwise all that an overlap can reach.
+            beyond: Only what it will certainly be asked for again; otherwise all that an overlap can reach.
         """
         counts: Counter[bytes] = Counter()
-        query = "SELECT keys, met FROM delivered WHERE source = ? AND beyond >= ?"
-        for keys, met in self._read(query, source, int(beyond)):
+        query = f"SELECT keys, met FROM delivered WHERE source = ? AND beyond IN {'(1, 2)' if beyond else '(0, 1)'}"
+        for keys, met in self._read(query, source):
             (counts.subtract if met else counts.update)(split_keys(keys))
         return +counts
 
@@ -147,7 +147,7 @@ class Store:
         if batch.ids and capacity:
             self._remember(source, batch.ids, capacity)
         if checkpoint is not None:
-            self._move(source, checkpoint, until_at)
+            self._move(source, checkpoint, until_at, batch.again)
 
     def _remember(self, source: str, ids: bytes, capacity: int) -> None:
         (total,) = self._db.execute("SELECT max(total) FROM seen WHERE source = ?", (source,)).fetchone()
@@ -155,7 +155,7 @@ class Store:
         self._db.execute("INSERT INTO seen (source, ids, total) VALUES (?, ?, ?)", (source, ids, total))
         self._db.execute("DELETE FROM seen WHERE source = ? AND total <= ?", (source, total - capacity))
 
-    def _move(self, source: str, checkpoint: Checkpoint, until_at: float) -> None:
+    def _move(self, source: str, checkpoint: Checkpoint, until_at: float, again: bytes) -> None:
         """Set the checkpoint; once it has left delivered ground, only what an overlap can reach is kept."""
         self._db.execute(
             f"INSERT OR REPLACE INTO checkpoints (source, {_CHECKPOINT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -178,7 +178,14 @@ class Store:
             "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond = 1",
             (until_at, source),
         )
-        self._db.execute("DELETE FROM delivered WHERE source = ? AND (until_at < ? OR met = 1)", (source, reach))
+        self._db.execute(
+            "DELETE FROM delivered WHERE source = ? AND (until_at < ? OR met = 1 OR beyond = 2)", (source, reach)
+        )
+        if again:
+            self._db.execute(
+                "INSERT INTO delivered (source, keys, met, beyond, until_at) VALUES (?, ?, 0, 2, ?)",
+                (source, again, until_at),
+            )
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         try:

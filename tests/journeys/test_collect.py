@@ -296,6 +296,23 @@ def test_a_descending_query_is_read_to_its_end(workshop: Workshop) -> None:
     assert "finished" in workshop.hel("run", "--once").err
 
 
+@pytest.mark.parametrize("strategy", ["link_header", "none"])
+def test_an_api_without_a_link_is_asked_the_same_again_and_what_was_delivered_is_left_out(
+    open_workshop: Opening, strategy: str
+) -> None:
+    workshop = open_workshop(events=20)
+    workshop.org.fault(Fault(kind="headers", headers={"link": None}, times=50))
+    workshop.configure({"okta-audit": source(pagination={"strategy": strategy})})
+    uuids = []
+    for _ in range(3):
+        ended = workshop.hel("run", "--once", "--record-dir", "recordings")
+        assert ended.code == 0, ended.err
+        uuids += ended.uuids
+        workshop.org.log.append(2)
+    assert uuids == workshop.org.log.uuids[:-2]
+    assert workshop.hel("run", "--once", "--replay-dir", "recordings").uuids == uuids
+
+
 def test_page_delay_is_kept_between_pages(workshop: Workshop) -> None:
     workshop.configure({"okta-audit": source(resilience={"rate_limit": {"page_delay_secs": 0.3}})})
     assert workshop.hel("run", "--once").code == 0

@@ -32,7 +32,7 @@ def test_an_empty_polling_page_ends_the_tick_and_its_link_is_kept() -> None:
 def test_no_events_on_a_fresh_state_is_a_success() -> None:
     """Lesson 10: the link of the empty page may even be the question itself."""
     page = read(LinkHeaderPager(POLLING), 0, POLLING)
-    assert page == Page([], None, POLLING, finished=False)
+    assert page == Page([], None, POLLING, finished=False, again=True)
 
 
 def test_a_polling_page_with_events_is_followed() -> None:
@@ -60,7 +60,7 @@ def test_a_bounded_query_goes_on_through_empty_pages_and_is_finished_only_withou
 
 
 def test_a_polling_page_without_a_link_ends_the_tick_and_is_asked_again() -> None:
-    assert read(LinkHeaderPager(POLLING), 1, None) == Page([b'{"a":1}'], None, POLLING, finished=False)
+    assert read(LinkHeaderPager(POLLING), 1, None) == Page([b'{"a":1}'], None, POLLING, finished=False, again=True)
 
 
 def test_the_next_tick_starts_at_the_stored_link_byte_for_byte() -> None:
@@ -153,4 +153,4 @@ def test_one_page_is_all_of_a_source_without_pagination() -> None:
     pager = SinglePage(POLLING)
     request = pager.first(Checkpoint("q", resume=f"{HOME}?after=x"))
     assert request.url == POLLING
-    assert pager.read(request, reply(2, f"{HOME}?after=x")) == Page([b'{"a":1}'] * 2, None, None)
+    assert pager.read(request, reply(2, f"{HOME}?after=x")) == Page([b'{"a":1}'] * 2, None, None, again=True)

@@ -99,6 +99,17 @@ def test_what_was_met_on_delivered_ground_is_not_expected_again_after_a_restart(
     assert store.delivered("okta", beyond=False) == counted("a", "b", "b"), "the next overlap may meet all of them"
 
 
+def test_a_page_that_is_asked_for_again_is_expected_again_and_counts_once_in_an_overlap(store: Store) -> None:
+    for number in range(3):
+        again = keys("a", "b", "c")
+        delivered = again if number == 0 else b""
+        store.commit([replace(batch(delivered=delivered, met=b"" if delivered else again), again=again)])
+        assert store.delivered("okta", beyond=True) == counted("a", "b", "c")
+        assert store.delivered("okta", beyond=False) == counted("a", "b", "c")
+    store.commit([batch()])
+    assert store.delivered("okta", beyond=True) == Counter()
+
+
 def test_lines_that_no_overlap_can_reach_are_forgotten(store: Store) -> None:
     store.commit([batch(delivered=keys("old"))])
     later = replace(CHECKPOINT, newest_at=NOON + OVERLAP_S + 6, updated_at=NOON + OVERLAP_S + 7)
