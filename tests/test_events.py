@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hel.errors import ReplyError
@@ -21,7 +21,6 @@ def maker(**options: Any) -> LineMaker:
     return LineMaker(("source", "okta-audit"), "/api/v1/logs", **options)
 
 
-@settings(deadline=None)
 @given(st.lists(OBJECTS, max_size=5), st.booleans(), st.sampled_from([None, 1]))
 def test_every_event_comes_out_with_the_value_that_went_in(
     events: list[dict[str, Any]], escaped: bool, indent: int | None
@@ -42,7 +41,6 @@ def read_by_the_standard_library(body: bytes) -> list[dict[str, Any]] | None:
     return value if isinstance(value, list) and all(isinstance(item, dict) for item in value) else None
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=80) | st.text(st.sampled_from('[{"a\\ud8":1}], \n'), max_size=30).map(str.encode))
 @example(b'[{"a":1},]')
 @example(b"[}")
@@ -123,7 +121,6 @@ def test_a_line_holds_the_events_own_bytes_and_its_own_time() -> None:
     assert (line.key, line.ts) == (b'"u-1"', "2026-05-01T12:00:00.000Z")
 
 
-@settings(deadline=None)
 @given(OBJECTS, st.booleans())
 def test_every_line_is_one_json_object_on_one_line(event: dict[str, Any], escaped: bool) -> None:
     text = json.dumps(event, ensure_ascii=escaped).encode()
@@ -230,13 +227,11 @@ def test_a_time_is_read_as_rfc_3339(text: str, seconds: float | None) -> None:
     assert parse_time(text) == seconds
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_text_makes_the_reading_of_a_time_fail(text: str) -> None:
     assert isinstance(parse_time(text), float | None)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 253_402_300_799))
 def test_a_time_that_is_written_is_read_back(at: int) -> None:
     assert parse_time(utc_text(at)) == at

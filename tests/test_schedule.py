@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.schedule import first_start, next_start
@@ -7,13 +7,11 @@ SECONDS = st.floats(0, 604_800)
 DRAW = st.floats(0, 1, exclude_max=True)
 
 
-@settings(deadline=None)
 @given(now=SECONDS, jitter=SECONDS, draw=DRAW)
 def test_the_first_start_is_spread_over_the_jitter(now: float, jitter: float, draw: float) -> None:
     assert now <= first_start(now, jitter, draw) <= now + jitter
 
 
-@settings(deadline=None)
 @given(last=SECONDS, took=SECONDS, interval=st.floats(0.001, 604_800), jitter=SECONDS, draw=DRAW)
 def test_each_start_lies_interval_to_interval_and_jitter_after_the_one_before_or_is_at_once_after_an_overrun(
     last: float, took: float, interval: float, jitter: float, draw: float

@@ -1,6 +1,6 @@
 from email.utils import formatdate
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.auth.server_clock import ServerClock
@@ -12,7 +12,6 @@ def answer(clock: FakeClock, server_now: float, took_s: float = 0.0) -> Reply:
     return Reply(200, (("date", formatdate(server_now, usegmt=True)),), b"", clock.now(), took_s)
 
 
-@settings(deadline=None)
 @given(skew=st.floats(-7200, 7200), passed=st.floats(0, 3600))
 def test_it_follows_the_server_to_the_second_and_never_runs_ahead(skew: float, passed: float) -> None:
     clock = FakeClock()

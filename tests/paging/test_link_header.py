@@ -1,7 +1,7 @@
 import string
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.paging.link_header import Link, find, parse
@@ -90,7 +90,6 @@ def test_a_broken_header_does_not_hide_the_next_one() -> None:
     assert find(["<broken", '<u>; rel="next"'], "next") == "u"
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(TARGETS, RELATIONS), max_size=6), st.booleans())
 def test_what_is_written_by_the_grammar_is_read_back(links: list[tuple[str, str]], joined: bool) -> None:
     values = [f'<{target}>; title="a, <b>"; rel="{relation}"' for target, relation in links]
@@ -98,7 +97,6 @@ def test_what_is_written_by_the_grammar_is_read_back(links: list[tuple[str, str]
     assert list(read) == [link(target, relation) for target, relation in links]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(), max_size=3))
 def test_no_header_makes_it_fail(values: list[str]) -> None:
     for found in parse(values):

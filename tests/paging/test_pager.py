@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.errors import PagingLoopError, ReplyError
@@ -32,7 +32,7 @@ def test_an_empty_polling_page_ends_the_tick_and_its_link_is_kept() -> None:
 def test_no_events_on_a_fresh_state_is_a_success() -> None:
     """Lesson 10: the link of the empty page may even be the question itself."""
     page = read(LinkHeaderPager(POLLING), 0, POLLING)
-    assert page == Page([], None, POLLING, finished=False, again=True)
+    assert page == Page([], None, POLLING, finished=False)
 
 
 def test_a_polling_page_with_events_is_followed() -> None:
@@ -138,7 +138,6 @@ def test_a_refused_links_query_is_not_shown() -> None:
     assert "mark" not in str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_whatever_a_link_says_only_home_is_asked(link: str) -> None:
     try:

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.errors import CircuitOpenError
@@ -70,7 +70,6 @@ def test_a_probe_that_said_nothing_makes_room_for_the_next_one() -> None:
     breaker.admit(62)
 
 
-@settings(deadline=None)
 @given(
     st.integers(1, 4),
     st.integers(1, 4),

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.policy.diagnosis import Complaint, Facts, Stage, challenge_parameters, complaint, explain
@@ -144,7 +144,6 @@ def test_parameters_of_several_challenges_are_read() -> None:
     assert challenge_parameters(several) == {"realm": "a, b", "algs": "ES256", "error": "invalid_token"}
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.binary(max_size=60), st.integers(300, 599))
 def test_no_answer_leaves_it_speechless(header: str, body: bytes, status: int) -> None:
     for stage in Stage:

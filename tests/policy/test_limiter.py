@@ -169,7 +169,7 @@ def journeys(org: Org, limiter: Limiter, sources: int, random: Random, until: fl
             heapq.heappush(queue, (now + random.uniform(0, 1), next(order), "ask", None))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(limit=st.integers(1, 60), sources=st.integers(1, 12), seed=st.integers(0, 2**32))
 def test_many_sources_on_one_budget_never_provoke_a_refusal_and_never_stand_still(
     limit: int, sources: int, seed: int

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hel.policy import rate_headers
@@ -36,7 +36,6 @@ def test_each_date_of_rfc_9110_is_the_same_moment_wherever_the_machine_stands(
     assert moment == 784_111_777
 
 
-@settings(deadline=None)
 @given(st.text())
 @example("Sun, 06 Nov 1994 08:49:37 +9999999999")
 @example("Fri, 31 Dec 9999 23:59:59 -2359")
@@ -91,7 +90,6 @@ def test_of_repeated_rate_headers_the_strictest_counts() -> None:
     assert (reading.limit, reading.remaining, reading.reset_in_s) == (60, 3, 30.0)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([*NAMES, "date", "retry-after"]), st.text(max_size=30)), max_size=8))
 def test_no_header_makes_the_reading_fail(headers: list[tuple[str, str]]) -> None:
     reading = rate_headers.read(reply(*headers))

@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.policy.retry import Backoff, asked_wait_s
@@ -20,7 +20,6 @@ def window(remaining: int, reset: float, limit: int = 60) -> tuple[tuple[str, st
     )
 
 
-@settings(deadline=None)
 @given(
     initial=st.floats(0, 600),
     extra=st.floats(0, 600),
@@ -64,7 +63,6 @@ def test_a_429_waits_for_the_reset_and_a_second_more() -> None:
     assert asked_wait_s(refusal(429, DATE, *window(0, NOW + 40)), max_wait_s=900) == 41
 
 
-@settings(deadline=None)
 @given(reset=st.integers(0, 10**15 - 1), skew=st.floats(-90, 90))
 def test_a_reset_in_the_past_far_ahead_or_under_skew_gives_a_wait_that_is_never_negative_and_is_capped(
     reset: int, skew: float

@@ -1,10 +1,9 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.telemetry.printable import printable
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_whatever_comes_in_only_printable_characters_come_out(text: str) -> None:
     assert printable(text, limit=10_000).isprintable()
