@@ -125,6 +125,8 @@ class Collector:
         with ExitStack() as stack:
             sink = open_sink(self._config.global_.output, self._clock, self._log)
             stack.callback(sink.close)
+            if isinstance(sink, FileSink):
+                adopt(sink, None, {})
             jobs: list[Job] = []
             for name in names:
                 source, log = self._config.sources[name], self._log.bind(source=name)

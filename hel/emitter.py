@@ -13,6 +13,7 @@ import anyio.to_thread
 from hel.auth.nonces import Nonces
 from hel.clock import Clock
 from hel.errors import ClosedOutputError, SinkError, StateError
+from hel.mending import await_line
 from hel.queue import BatchQueue
 from hel.records import Batch, Position
 from hel.sinks.sink import Sink
@@ -66,27 +67,33 @@ class Emitter:
             ClosedOutputError: Nobody reads the output any more; what was not flushed is not committed.
             SinkError, StateError: It failed for longer than the patience.
         """
+        if self._sink.torn:
+            await self._mend()
         while batches := await self._queue.take(self._sink.room()):
             await self._deliver(batches)
-            await self._queue.delivered(batches)
         await self._commit([], None)
+
+    async def _mend(self) -> None:
+        """Begin with the rest of a line that a crash cut short, or cut what there is of it."""
+        came, batches = await await_line(self._queue, self._sink.torn)
+        if not came:
+            await self._until_done("output", self._sink.mend)
+        if batches:
+            await self._deliver(batches)
 
     async def _deliver(self, batches: list[Batch]) -> None:
         for batch in batches:
             self._sink.put(batch.lines)
-        position = await self._until_done("output", self._sink.flush)
+        position = await self._until_done("output", self._write)
         await self._commit(batches, position)
-        rotated = await self._rotate()
-        if rotated is not None:
-            await self._commit([], rotated)
+        await self._queue.delivered(batches)
 
-    async def _rotate(self) -> Position | None:
-        """Begin a new file if that is due; where it can't be done, the old one goes on."""
-        try:
-            return await anyio.to_thread.run_sync(self._sink.rotate)
-        except SinkError as error:
-            self._log.error("output.rotation_failed", because=error.message, fix=error.fix)
-            return None
+    def _write(self) -> Position | None:
+        """Write what was put, to a new file where one is due, which the state must know before it holds a line."""
+        begun = self._sink.renew()
+        if begun is not None and self._store is not None:
+            self._store.commit([], None, begun)
+        return self._sink.flush()
 
     async def _commit(self, batches: list[Batch], position: Position | None) -> None:
         store, nonces = self._store, self._nonces.take_unsaved()

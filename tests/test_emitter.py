@@ -27,6 +27,11 @@ class Sink:
         self.deeds = deeds
         self.failures = failures or []
         self.put_lines: list[bytes] = []
+        self.begun: list[Position] = []
+
+    @property
+    def torn(self) -> bytes:
+        return b""
 
     def put(self, lines: bytes) -> None:
         self.deeds.append("put")
@@ -41,8 +46,11 @@ class Sink:
     def room(self) -> int | None:
         return None
 
-    def rotate(self) -> Position | None:
-        return None
+    def renew(self) -> Position | None:
+        return self.begun.pop(0) if self.begun else None
+
+    def mend(self) -> None:
+        self.deeds.append("mend")
 
     def abandon(self) -> None: ...
 
@@ -96,6 +104,15 @@ async def test_batches_of_several_sources_share_one_flush_and_one_commit(tmp_pat
     await delivered(Sink(deeds), store, batch("a"), batch("b"), batch("a"))
     assert deeds == ["put", "put", "put", "flush", "commit 3"]
     assert {name: each.resume for name, each in store.checkpoints().items()} == {"a": "after a", "b": "after b"}
+
+
+async def test_a_new_file_is_known_to_the_state_before_it_holds_a_line(tmp_path: Path) -> None:
+    deeds = Deeds()
+    sink, store = Sink(deeds), WatchedStore(tmp_path / "s.db", deeds)
+    sink.begun.append(Position("/new", 1, 2, 0, "tail"))
+    await delivered(sink, store, batch())
+    assert deeds == ["put", "commit 0", "flush", "commit 1"]
+    assert store.position(Path("/new")) == Position("/new", 1, 2, 0, "tail")
 
 
 async def test_a_failing_output_is_said_once_tried_again_and_nothing_is_committed_before(tmp_path: Path) -> None:

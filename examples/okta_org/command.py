@@ -10,19 +10,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import FrameType
 
 from examples.okta_org import options
 from examples.okta_org.ledger import Ledger
 from examples.okta_org.options import Options
 from examples.okta_org.org import Org
 from examples.okta_org.server import Running, running
+from examples.okta_org.signals import Signals
 
 _LIVE_EVERY_S = 0.05
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _USAGE = 2
 _NOT_FOUND = 127
 
@@ -30,8 +29,7 @@ _NOT_FOUND = 127
 def main(arguments: Sequence[str]) -> int:
     """Run the command; returns the exit code."""
     chosen = options.parse(arguments)
-    for number in _SIGNALS:
-        signal.signal(number, _end)
+    signals = Signals()
     org = options.make_org(chosen)
     with ExitStack() as stack:
         try:
@@ -44,7 +42,10 @@ def main(arguments: Sequence[str]) -> int:
             print(f"okta_org: {error}", file=sys.stderr)
             return _USAGE
         stack.enter_context(_live(org, chosen.live_per_s))
-        code = _run(chosen.command, environment) if chosen.command else _serve(server, environment, directory)
+        if chosen.command:
+            code = _run(chosen.command, environment, signals)
+        else:
+            code = _serve(server, environment, directory, signals)
     print(account(org.ledger), file=sys.stderr)
     return code
 
@@ -80,42 +81,36 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _serve(server: Running, environment: Mapping[str, str], directory: Path) -> int:
+def _serve(server: Running, environment: Mapping[str, str], directory: Path, signals: Signals) -> int:
     """Print the variables and serve until a signal."""
-    stopped = threading.Event()
-    with _signals(lambda _: stopped.set()):
-        for name, value in environment.items():
-            # A key in one line: Hel, as other clients do, takes a PEM with literal \n.
-            print(f"export {name}={shlex.quote(value.strip().replace(chr(10), chr(92) + 'n'))}")
-        sys.stdout.flush()
-        print(
-            f"local Okta org: serving {len(server.org.log)} events at {server.url} until Ctrl-C; the app's private key "
-            f"is in {directory / 'client-key.pem'}",
-            file=sys.stderr,
-        )
-        stopped.wait()
+    for name, value in environment.items():
+        # A key in one line: Hel, as other clients do, takes a PEM with literal \n.
+        print(f"export {name}={shlex.quote(value.strip().replace(chr(10), chr(92) + 'n'))}")
+    sys.stdout.flush()
+    print(
+        f"local Okta org: serving {len(server.org.log)} events at {server.url} until Ctrl-C; the app's private key "
+        f"is in {directory / 'client-key.pem'}",
+        file=sys.stderr,
+    )
+    signals.wait()
     return 0
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
+def _run(command: Sequence[str], environment: Mapping[str, str], signals: Signals) -> int:
     """Run a command with these variables; returns its exit code, as a shell would."""
-    signalled: list[int] = []
-    process: subprocess.Popen[bytes] | None = None
+    signals.unblock()
+    try:
+        process = subprocess.Popen(command, env={**os.environ, **environment})
+    except OSError as error:
+        print(f"okta_org: can't start {command[0]}: {error.strerror}", file=sys.stderr)
+        return _NOT_FOUND
 
     def forward(number: int) -> None:
-        signalled.append(number)
-        if process is not None and not (number == signal.SIGINT and _is_from_terminal()):
+        if not (number == signal.SIGINT and _is_from_terminal()):
             process.send_signal(number)
 
-    with _signals(forward):
-        try:
-            process = subprocess.Popen(command, env={**os.environ, **environment})
-        except OSError as error:
-            print(f"okta_org: can't start {command[0]}: {error.strerror}", file=sys.stderr)
-            return _NOT_FOUND
-        if signalled:
-            process.send_signal(signalled[-1])
-        code = process.wait()
+    signals.attend(forward)
+    code = process.wait()
     return 128 - code if code < 0 else code
 
 
@@ -125,26 +120,6 @@ def _is_from_terminal() -> bool:
         return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
     except (OSError, ValueError):
         return False
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    """Before and after the serving: leave, and clean up on the way."""
-    sys.exit(128 + number)
-
-
-@contextmanager
-def _signals(act: Callable[[int], None]) -> Iterator[None]:
-    """Let the signals that end a program do this, inside the block."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        act(number)
-
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

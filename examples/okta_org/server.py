@@ -6,7 +6,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,7 +97,8 @@ class _Server(uvicorn.Server):
     async def main_loop(self) -> None:
         self._loop = asyncio.get_running_loop()
         self.ready.set()
-        await self._stopped.wait()
+        if not self.should_exit:
+            await self._stopped.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002  # asyncio closes them
         for server in self.servers:
@@ -114,9 +115,11 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(0)
 
     def stop(self) -> None:
-        """From any thread."""
+        """From any thread, at any time: before the loop runs, the flag alone ends it."""
+        self.should_exit = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._stopped.set)
+            with suppress(RuntimeError):  # the loop has ended already
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
 
 def _config(org: Org, files: _Files | None) -> uvicorn.Config:

@@ -1,13 +1,14 @@
-"""What a crash left behind the committed length of an output file: kept where it is whole, cut where it is not.
+"""What a crash left behind the committed length of an output file.
 
 The rule: a whole line may have been read by a shipper, so it stays, and its event counts as delivered; the page that
-it came from will be asked for again. What Hel did not write (zeros after a power loss) and a torn line are cut.
+it came from will be asked for again. A torn line stands until its event comes again, when it is completed, or does
+not (`mending`). What Hel did not write, zeros after a power loss, is cut.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 
-from hel.dedupe import key_of
+from hel.dedupe import KEY_BYTES, key_of
 from hel.records import Batch, Position
 from hel.sinks.file import FileSink
 
@@ -27,7 +28,7 @@ def adopt(
     """Mend the file's end and say what was delivered there.
 
     Args:
-        sink: The output, just opened.
+        sink: The output, just opened; afterwards it stands behind its last whole line.
         known: How far it was written when the state last counted it.
         sources: By label key and value: the source's name, and how it tells its events' IDs.
 
@@ -37,10 +38,11 @@ def adopt(
     if not sink.committed(known):
         _mend_unknown(sink)
         return []
-    length = known.length if known is not None else 0
+    start = length = known.length if known is not None else 0
+    text = sink.beyond(start)
     keys: dict[str, bytearray] = {}
     ids: dict[str, bytearray] = {}
-    for line in _whole_lines(sink.beyond(length)):
+    for line in _whole_lines(text):
         read = _read(line)
         if read is None:
             break
@@ -51,26 +53,37 @@ def adopt(
         name, identify = sources[label]
         keys.setdefault(name, bytearray()).extend(key_of(event))
         ids.setdefault(name, bytearray()).extend(identify(event) or b"")
-    sink.cut(length)
+    _leave_torn(sink, length, text[length - start :])
     return [
-        Batch(name, b"", len(packed) // 16, bytes(packed), bytes(ids[name]), b"", None) for name, packed in keys.items()
+        Batch(name, b"", len(packed) // KEY_BYTES, bytes(packed), bytes(ids[name]), b"", None)
+        for name, packed in keys.items()
     ]
 
 
 def _mend_unknown(sink: FileSink) -> None:
-    """A file that the state knows nothing of: whole lines stay; a torn line of Hel's own is cut."""
+    """A file that the state knows nothing of: its lines stay; what may be a torn line of Hel's is treated as one."""
     start = end = sink.position().length
-    torn = b""
-    while start and b"\n" not in torn:
+    rest = b""
+    while start and b"\n" not in rest:
         start = max(0, start - _LOOK_BACK_BYTES)
-        torn = sink.beyond(start)
-    torn = torn[torn.rfind(b"\n") + 1 :]
-    if not torn:
+        rest = sink.beyond(start)
+    rest = rest[rest.rfind(b"\n") + 1 :]
+    if not rest:
         return
-    if torn.startswith(_HEAD[: len(torn)]) or not torn.strip(b"\x00"):
-        sink.cut(end - len(torn))
+    if rest.startswith(_HEAD[: len(rest)]) or not rest.strip(b"\x00"):
+        _leave_torn(sink, end - len(rest), rest)
     else:
         sink.put(b"\n")
+
+
+def _leave_torn(sink: FileSink, length: int, rest: bytes) -> None:
+    """Go on writing behind the last whole line; let the begin of one of Hel's lines stand, and cut all else."""
+    torn = rest.partition(b"\x00")[0]
+    if b"\n" in torn or not torn.startswith(_HEAD[: len(torn)]):
+        torn = b""
+    sink.stand_at(length + len(torn))
+    sink.mend()
+    sink.stand_at(length)
 
 
 def _whole_lines(text: bytes) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ import stat
 
 from hel.clock import Clock
 from hel.config.models import OutputConfig
-from hel.errors import ConfigError
+from hel.errors import ConfigError, SinkError
 from hel.sinks.file import FileSink
 from hel.sinks.stream import StreamSink
 from hel.telemetry.log import Log
@@ -40,7 +40,10 @@ def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | Stream
     if path is None:
         return StreamSink()
     if not path.exists() or stat.S_ISREG(path.stat().st_mode):
-        return FileSink(path, output.rotate, clock, log)
+        try:
+            return FileSink(path, output.rotate, clock, log)
+        except SinkError as error:
+            raise ConfigError(error.message, "let Hel write there, or choose another output with -o") from error
     try:
         return StreamSink(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC), str(path))
     except OSError as error:

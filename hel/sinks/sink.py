@@ -8,8 +8,21 @@ from hel.records import Position
 class Sink(Protocol):
     """Takes whole lines; a flush that failed is made again and goes on where it stopped, so no line is torn."""
 
+    @property
+    def torn(self) -> bytes:
+        """The begin of a line that a crash cut short, behind which nothing may be written but its rest."""
+        ...
+
     def put(self, lines: bytes) -> None:
         """Take lines; they are kept until a flush has succeeded."""
+        ...
+
+    def renew(self) -> Position | None:
+        """Begin a new file where one is due; where it stands then, to be committed first; else None. Blocks.
+
+        Raises:
+            SinkError: It can't be begun; call again.
+        """
         ...
 
     def flush(self) -> Position | None:
@@ -21,12 +34,16 @@ class Sink(Protocol):
         """
         ...
 
-    def room(self) -> int | None:
-        """Bytes until a rotation is due; None where none ever is."""
+    def mend(self) -> None:
+        """Cut what is torn. Blocks.
+
+        Raises:
+            SinkError: It can't be cut; call again.
+        """
         ...
 
-    def rotate(self) -> Position | None:
-        """Begin a new file if that is due and all is flushed; where it stands then, None where nothing changed."""
+    def room(self) -> int | None:
+        """Bytes until a rotation is due; None where none ever is."""
         ...
 
     def abandon(self) -> None:

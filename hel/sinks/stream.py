@@ -8,6 +8,7 @@ import os
 import select
 import stat
 import threading
+from collections import deque
 
 from hel.errors import ClosedOutputError, SinkError
 
@@ -26,16 +27,25 @@ class StreamSink:
     def __init__(self, fd: int = 1, name: str = "stdout") -> None:
         self._fd = fd
         self._name = name
-        self._rest = bytearray()
+        self._pending: deque[memoryview] = deque()
         self._abandoned = threading.Event()
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         # POLLOUT promises room for PIPE_BUF bytes and no more (POSIX, poll and pipe).
         self._chunk = _FILE_CHUNK if stat.S_ISREG(os.fstat(fd).st_mode) else select.PIPE_BUF
 
+    @property
+    def torn(self) -> bytes:
+        """What a stream has taken is not known."""
+        return b""
+
     def put(self, lines: bytes) -> None:
         """Take lines to write."""
-        self._rest += lines
+        if lines:
+            self._pending.append(memoryview(lines))
+
+    def renew(self) -> None:
+        """There is one stream only."""
 
     def flush(self) -> None:
         """Write what was put, as fast as the reader takes it.
@@ -44,18 +54,16 @@ class StreamSink:
             SinkError: It can't be written, or `abandon` was called.
             ClosedOutputError: Nobody reads it any more.
         """
-        done = 0
-        with memoryview(self._rest) as rest:
-            try:
-                while done < len(rest):
-                    done += self._write(rest[done : done + self._chunk])
-            finally:
-                self._rest = bytearray(rest[done:])
+        while self._pending:
+            written = self._write(self._pending[0][: self._chunk])
+            self._pending[0] = self._pending[0][written:]
+            if not self._pending[0]:
+                self._pending.popleft()
+
+    def mend(self) -> None:
+        """Nothing is torn."""
 
     def room(self) -> None:
-        """A stream is never rotated."""
-
-    def rotate(self) -> None:
         """A stream is never rotated."""
 
     def abandon(self) -> None:

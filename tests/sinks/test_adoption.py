@@ -54,13 +54,41 @@ def test_whole_lines_beyond_the_committed_length_stay_and_count_as_delivered(pat
     assert path.read_bytes() == line('{"n":1}') + beyond
 
 
-@pytest.mark.parametrize("torn", [b"{", line('{"n":3}')[:-1], b"\0" * 512, b"\0" * 512 + b"\n", b"junk\n" + line("{}")])
-def test_what_is_torn_or_not_ours_is_cut_behind_the_last_whole_line(path: Path, torn: bytes) -> None:
+@pytest.mark.parametrize("junk", [b"\0" * 512, b"\0" * 512 + b"\n", b"junk\n" + line("{}"), b"junk"])
+def test_what_is_not_ours_is_cut_behind_the_last_whole_line(path: Path, junk: bytes) -> None:
     known = committed(path, line('{"n":1}'))
-    path.write_bytes(path.read_bytes() + line('{"n":2}') + torn)
+    path.write_bytes(path.read_bytes() + line('{"n":2}') + junk)
     (okta,) = adopt(reopened(path), known, SOURCES)
     assert okta.keys == key_of(b'{"n":2}')
     assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
+
+
+@pytest.mark.parametrize("torn", [b"{", b'{"ts":"2026', line('{"n":3}')[:-1]])
+@pytest.mark.parametrize("zeros", [b"", b"\0" * 512])
+def test_a_torn_line_stands_until_it_can_be_completed_and_zeros_behind_it_are_cut(
+    path: Path, torn: bytes, zeros: bytes
+) -> None:
+    known = committed(path, line('{"n":1}'))
+    path.write_bytes(path.read_bytes() + line('{"n":2}') + torn + zeros)
+    sink = reopened(path)
+    adopt(sink, known, SOURCES)
+    assert sink.torn == torn
+    assert path.read_bytes() == line('{"n":1}') + line('{"n":2}') + torn
+    sink.mend()
+    assert sink.torn == b""
+    assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
+
+
+def test_a_torn_line_is_completed_in_place_without_the_file_ever_shrinking(path: Path) -> None:
+    known = committed(path, line('{"n":1}'))
+    path.write_bytes(path.read_bytes() + line('{"n":2}')[:40])
+    sink = reopened(path)
+    adopt(sink, known, SOURCES)
+    sizes = [path.stat().st_size]
+    sink.put(line('{"n":2}'))
+    sink.flush()
+    assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
+    assert path.stat().st_size > sizes[0]
 
 
 def test_a_line_of_a_source_that_is_no_longer_configured_stays(path: Path) -> None:
@@ -70,9 +98,13 @@ def test_a_line_of_a_source_that_is_no_longer_configured_stays(path: Path) -> No
     assert path.read_bytes() == line("{}", "gone")
 
 
-def test_a_file_that_the_state_does_not_know_keeps_its_whole_lines_and_loses_a_torn_one(path: Path) -> None:
-    path.write_bytes(line('{"n":1}') + line('{"n":"' + "x" * 200_000 + '"}')[:-3])
-    assert adopt(reopened(path), None, SOURCES) == []
+def test_a_file_that_the_state_does_not_know_keeps_its_lines_and_its_torn_one_stands(path: Path) -> None:
+    torn = line('{"n":"' + "x" * 200_000 + '"}')[:-3]
+    path.write_bytes(line('{"n":1}') + torn)
+    sink = reopened(path)
+    assert adopt(sink, None, SOURCES) == []
+    assert sink.torn == torn
+    sink.mend()
     assert path.read_bytes() == line('{"n":1}')
 
 

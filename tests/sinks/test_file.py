@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hel.config.models import Rotation
-from hel.errors import ConfigError, SinkError
+from hel.errors import SinkError
 from hel.records import Position
 from hel.sinks.file import FileSink
 from tests.doubles import FakeClock, HeardLog
@@ -51,7 +51,7 @@ def test_a_committed_file_is_known_again_and_another_one_with_the_same_number_is
 
 def test_two_sinks_cannot_write_one_file(path: Path) -> None:
     first = opened(path)
-    with pytest.raises(ConfigError, match="another running Hel"):
+    with pytest.raises(SinkError, match="another running Hel"):
         opened(path)
     first.close()
     opened(path)
@@ -101,10 +101,23 @@ def test_a_file_that_somebody_moved_away_is_begun_anew(path: Path) -> None:
     sink.flush()
     path.rename(path.with_name("events.1"))
     sink.put(b"two\n")
-    position = sink.flush()
+    begun = sink.renew()
+    assert begun is not None
+    assert (begun.length, begun.inode) == (0, path.stat().st_ino)
+    assert sink.flush().length == 4
     assert path.read_bytes() == b"two\n"
-    assert (position.length, position.inode) == (4, path.stat().st_ino)
     assert log.names == ["output.moved_away"]
+
+
+def test_lines_that_went_to_a_file_while_it_was_moved_away_are_written_to_the_new_one(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\n")
+    path.unlink()
+    with pytest.raises(SinkError, match="moved it away"):
+        sink.flush()
+    sink.renew()
+    sink.flush()
+    assert path.read_bytes() == b"one\n"
 
 
 def test_a_file_that_somebody_truncated_goes_on_at_its_new_end(path: Path) -> None:
@@ -134,15 +147,24 @@ def test_lines_that_somebody_appended_are_not_written_over(path: Path) -> None:
 
 def test_rotation_by_size_renames_between_lines_and_never_overwrites(path: Path) -> None:
     sink = opened(path, Rotation("size", 8))
-    positions = []
+    begun = []
     for text in (b"one\n", b"two\n", b"six\n", b"ten\n", b"end\n"):
+        begun.append(sink.renew())
         sink.put(text)
         sink.flush()
-        positions.append(sink.rotate())
     names = sorted(name.name for name in path.parent.iterdir())
     assert names == ["events.ndjson", "events.ndjson.20260501T120000Z", "events.ndjson.20260501T120000Z-001"]
     assert [path.with_name(name).read_bytes() for name in names] == [b"end\n", b"one\ntwo\n", b"six\nten\n"]
-    assert [position and position.length for position in positions] == [None, 0, None, 0, None]
+    assert [position and position.length for position in begun] == [None, None, 0, None, 0]
+
+
+def test_room_says_how_much_goes_into_the_file(path: Path) -> None:
+    sink = opened(path, Rotation("size", 8))
+    assert sink.room() == 8
+    sink.put(b"one\n")
+    sink.flush()
+    assert sink.room() == 4
+    assert opened(path.with_name("other")).room() is None
 
 
 def test_daily_rotation_goes_by_the_day_of_the_lines_in_utc(path: Path) -> None:
@@ -150,12 +172,12 @@ def test_daily_rotation_goes_by_the_day_of_the_lines_in_utc(path: Path) -> None:
     sink = opened(path, Rotation("daily"), clock)
     sink.put(b"one\n")
     sink.flush()
-    assert sink.rotate() is None
+    assert sink.renew() is None
     clock.at += 43_200
-    assert sink.rotate() is not None
+    assert sink.renew() is not None
     sink.put(b"two\n")
     sink.flush()
-    assert sink.rotate() is None
+    assert sink.renew() is None
     assert path.with_name("events.ndjson.20260502T000000Z").read_bytes() == b"one\n"
 
 
@@ -163,7 +185,7 @@ def test_daily_rotation_remembers_across_a_restart_on_which_day_the_file_was_wri
     path.write_bytes(b"yesterday\n")
     os.utime(path, (NOON - 86_400, NOON - 86_400))
     sink = opened(path, Rotation("daily"))
-    assert sink.rotate() is not None
+    assert sink.renew() is not None
     assert path.read_bytes() == b""
 
 
@@ -171,7 +193,25 @@ def test_an_empty_file_is_not_rotated(path: Path) -> None:
     clock = FakeClock(NOON)
     sink = opened(path, Rotation("daily"), clock)
     clock.at += 86_400
-    assert sink.rotate() is None
+    assert sink.renew() is None
+
+
+def test_a_half_written_batch_is_not_rotated_in_its_middle(path: Path) -> None:
+    sink = opened(path, Rotation("size", 4))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sink.put(b"one\n")
+    sink.flush()
+    sink.renew()
+    sink.put(b"two\nsix\n")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6, hard))
+    try:
+        with pytest.raises(SinkError):
+            sink.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sink.renew() is None
+    sink.flush()
+    assert path.read_bytes() == b"two\nsix\n"
 
 
 def test_a_vanished_folder_is_an_error_that_heals(tmp_path: Path) -> None:
@@ -181,14 +221,24 @@ def test_a_vanished_folder_is_an_error_that_heals(tmp_path: Path) -> None:
     sink.put(b"one\n")
     (folder / "events.ndjson").unlink()
     folder.rmdir()
-    with pytest.raises(SinkError, match="No such file"):
-        sink.flush()
+    for _ in range(2):
+        with pytest.raises(SinkError, match="No such file"):
+            sink.renew()
     folder.mkdir()
+    sink.renew()
     sink.flush()
     assert (folder / "events.ndjson").read_bytes() == b"one\n"
 
 
+def test_more_pieces_than_one_call_takes_are_all_written(path: Path) -> None:
+    sink = opened(path)
+    for number in range(3000):
+        sink.put(b"%d\n" % number)
+    sink.flush()
+    assert path.read_bytes() == b"".join(b"%d\n" % number for number in range(3000))
+
+
 def test_an_output_that_cannot_be_opened_is_named_with_its_fix(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere") as error:
+    with pytest.raises(SinkError, match="nowhere") as error:
         opened(tmp_path / "nowhere" / "events.ndjson")
-    assert "mkdir -p" in error.value.fix
+    assert "folder" in error.value.fix
