@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint reference requirements clean
+.PHONY: run test soak lint reference requirements clean
 
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
@@ -12,6 +12,9 @@ run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 
 test: $(VENV)/.ready  ## All tests.
 	@$(BIN)/pytest
+
+soak: $(VENV)/.ready  ## Hundreds of kills at random moments; KILLS=100 of each variant, SEED=.
+	@$(BIN)/python -m tests.journeys.crashes $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
 	@$(BIN)/ruff check

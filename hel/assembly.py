@@ -1,7 +1,9 @@
 """Builds the parts of each source from its own section of the config; no part sees the whole."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 
 from hel.auth.credential import BearerCredential, Credential, NoCredential, Send
@@ -12,7 +14,7 @@ from hel.clock import Clock
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.secrets import Secrets
 from hel.config.source import LinkHeaderPagination, SourceConfig
-from hel.dedupe import Delivered, SeenIds, key_of
+from hel.dedupe import SeenIds, key_of
 from hel.events import LineMaker
 from hel.exchange import Exchange, Rules, token_sender
 from hel.memory import Memory
@@ -25,7 +27,8 @@ from hel.policy.retry import Backoff
 from hel.poller import Pace
 from hel.recording import Recorder
 from hel.records import origin_of
-from hel.state.store import OVERLAP_S, Store
+from hel.recovery import Recovery
+from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.transport import Transport
 
@@ -90,17 +93,28 @@ def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Me
     """Where it stands, and what it has delivered; says so where the stored cursor answers another question."""
     asked = question(source)
     stored = store.checkpoint(name) if store else None
-    start = asked.starting_point(stored, OVERLAP_S)
-    if stored is not None and start.overlapping and stored.question != asked.digest:
+    start = asked.starting_point(stored, source.overlap_secs)
+    if stored is not None and stored.question not in {asked.digest, ""}:
         log.warning(
             "question.changed",
             because="url, from or query_params are not those that the stored cursor answers",
             since=start.resume or "the beginning",
             fix=f"nothing to do: what was delivered is left out; to collect all of it anew: hel state reset {name}",
         )
-    ground = store.delivered(name, beyond=not start.overlapping) if store else {}
+    ground = store.delivered(name, beyond=not start.overlapping) if store else Counter[bytes]()
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None
-    return Memory(start, Delivered(ground), seen)
+    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick")
+
+
+def recovery(name: str, source: SourceConfig, store: Store | None) -> Recovery:
+    """What it does when the API refuses its cursor."""
+    recall = partial(store.delivered, name, beyond=False) if store else Counter[bytes]
+    return Recovery(source.on_cursor_error, question(source), source.overlap_secs, recall)
+
+
+def keep(source: SourceConfig) -> Keep:
+    """How much of what it delivered is remembered."""
+    return Keep(source.dedupe.capacity if source.dedupe else 0, source.overlap_secs)
 
 
 @dataclass(frozen=True, slots=True)

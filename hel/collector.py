@@ -31,7 +31,7 @@ from hel.sinks.opening import check_output, open_sink
 from hel.sinks.sink import Sink
 from hel.sinks.stream import StreamSink
 from hel.state.lock import StateLock
-from hel.state.store import Store
+from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.transport import HttpTransport
 
@@ -165,7 +165,7 @@ class Collector:
             sink,
             store,
             nonces,
-            self._capacities(),
+            self._keeps(),
             self._clock,
             self._log,
             patience_s=patience_s if once else math.inf,
@@ -193,6 +193,7 @@ class Collector:
                         assembly.pager(source),
                         assembly.line_maker(source),
                         assembly.memory(name, source, known, log),
+                        assembly.recovery(name, source, known),
                         assembly.pace(source),
                         queue,
                         self._clock,
@@ -214,11 +215,11 @@ class Collector:
                 events=sum(batch.count for batch in adopted),
                 fix="nothing to do: they were written just before a crash, and are not written again",
             )
-        store.commit(adopted, None, sink.flush(), self._capacities())
+        store.commit(adopted, None, sink.flush(), self._keeps())
 
     def _queue(self) -> BatchQueue:
         bounds = self._config.global_.queue
         return BatchQueue(bounds.max_events, int(bounds.max_mb * MB))
 
-    def _capacities(self) -> dict[str, int]:
-        return {name: source.dedupe.capacity for name, source in self._config.sources.items() if source.dedupe}
+    def _keeps(self) -> dict[str, Keep]:
+        return {name: assembly.keep(source) for name, source in self._config.sources.items()}

@@ -65,6 +65,10 @@ class Delivered:
     def __bool__(self) -> bool:
         return bool(self._left)
 
+    def left(self) -> Counter[bytes]:
+        """How often each line may still be met."""
+        return self._left.copy()
+
     def take(self, key: bytes) -> bool:
         """True if this line was delivered before; it is then counted as met."""
         if self._left.get(key, 0) == 0:

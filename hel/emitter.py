@@ -17,7 +17,7 @@ from hel.mending import await_line
 from hel.queue import BatchQueue
 from hel.records import Batch, Position
 from hel.sinks.sink import Sink
-from hel.state.store import Store
+from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 
 _FIRST_WAIT_S = 0.5
@@ -34,7 +34,7 @@ class Emitter:
         sink: Where their lines go.
         store: Where their checkpoints go; None for a run that commits nothing.
         nonces: Committed along.
-        capacities: How many IDs each source remembers, by source.
+        keeps: How much of what it delivered each source wants remembered, by source.
         clock: Times the waits.
         log: The program's log.
         patience_s: How long a failing output or state is tried before it ends the run.
@@ -46,7 +46,7 @@ class Emitter:
         sink: Sink,
         store: Store | None,
         nonces: Nonces,
-        capacities: Mapping[str, int],
+        keeps: Mapping[str, Keep],
         clock: Clock,
         log: Log,
         patience_s: float = math.inf,
@@ -55,7 +55,7 @@ class Emitter:
         self._sink = sink
         self._store = store
         self._nonces = nonces
-        self._capacities = capacities
+        self._keeps = keeps
         self._clock = clock
         self._log = log
         self._patience_s = patience_s
@@ -86,7 +86,7 @@ class Emitter:
             self._sink.put(batch.lines)
         position = await self._until_done("output", self._write)
         await self._commit(batches, position)
-        await self._queue.delivered(batches)
+        self._queue.delivered(batches)
 
     def _write(self) -> Position | None:
         """Write what was put, to a new file where one is due, which the state must know before it holds a line."""
@@ -100,7 +100,7 @@ class Emitter:
         if store is None or not (batches or nonces or position):
             return
         started = self._clock.monotonic()
-        await self._until_done("state", lambda: store.commit(batches, nonces, position, self._capacities))
+        await self._until_done("state", lambda: store.commit(batches, nonces, position, self._keeps))
         self._log.debug(
             "batch.committed",
             batches=len(batches),

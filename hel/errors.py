@@ -65,7 +65,17 @@ class ThrottledError(SourceError):
 
 
 class RefusedError(SourceError):
-    """The API understood the request and will not answer it (4xx)."""
+    """The API understood the request and will not answer it (4xx).
+
+    Args:
+        message: What happened and where.
+        fix: What to do about it.
+        status: The HTTP status; 0 where the request was not even sent.
+    """
+
+    def __init__(self, message: str, fix: str = "", status: int = 0) -> None:
+        super().__init__(message, fix)
+        self.status = status
 
 
 class UnreachableError(SourceError):

@@ -53,7 +53,7 @@ class Lifecycle:
                     async with anyio.create_task_group() as polling:
                         for job in jobs:
                             polling.start_soon(job)
-                await self._queue.close()
+                self._queue.close()
             watching.cancel_scope.cancel()
         return self._failure
 

@@ -3,91 +3,122 @@
 A source's memory runs ahead of the state by what is queued; the queue drops nothing, so the two agree in the end.
 """
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import replace
 
-from hel.dedupe import Delivered, SeenIds, key_of, split_keys
+from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, split_keys
 from hel.events import Line, LineMaker, parse_time
 from hel.records import Batch, Checkpoint, Page
 
 
-@dataclass(slots=True)
 class Memory:
     """Where a source stands and what it has delivered.
 
-    Attributes:
-        checkpoint: Where the next tick starts, as far as handed to the emitter.
-        ground: Lines delivered before that a tick may meet again.
+    Args:
+        checkpoint: Where the next tick starts.
+        ground: How often each line was delivered that this tick may meet again.
         seen: The IDs that were delivered; None without `dedupe`.
+        whole_ticks: The place to resume from moves only with a tick's last page (`checkpoint: end_of_tick`).
     """
 
-    checkpoint: Checkpoint
-    ground: Delivered
-    seen: SeenIds | None = None
+    def __init__(
+        self, checkpoint: Checkpoint, ground: Counter[bytes], seen: SeenIds | None = None, *, whole_ticks: bool = False
+    ) -> None:
+        self._seen = seen
+        self._whole_ticks = whole_ticks
+        self.start_over(checkpoint, ground)
 
-    def recognise(self, line: Line) -> tuple[bytes | None, bool]:
+    def start_over(self, checkpoint: Checkpoint, ground: Counter[bytes]) -> None:
+        """Stand somewhere else, where other lines may be met again."""
+        self.checkpoint = self._committed = checkpoint
+        self._committed_ground = ground
+        self._beyond: Counter[bytes] = Counter()
+        self._ground = Delivered(ground)
+
+    def begin_tick(self) -> None:
+        """Stand where the last checkpoint was handed over; what was delivered beyond it will be met again."""
+        if self._beyond:
+            self.checkpoint = replace(self.checkpoint, resume=self._committed.resume)
+            self._ground = Delivered(self._committed_ground + self._beyond)
+
+    def take(self, source: str, page: Page, maker: LineMaker, received_at: float, *, last: bool) -> Batch:
+        """The lines of a page's events that were not delivered before, which are then taken for delivered.
+
+        Args:
+            source: The source's name.
+            page: What was read.
+            maker: Splices the lines.
+            received_at: When the page came, epoch seconds.
+            last: Whether it ends the tick.
+        """
+        lines: list[bytes] = []
+        keys, ids, met = bytearray(), bytearray(), bytearray()
+        newest = (self.checkpoint.newest_at, self.checkpoint.newest)
+        for event in page.events:
+            line = maker.line(event, received_at)
+            newest = _newer(newest, line)
+            key = key_of(event)
+            identity, is_known = self._recognise(line)
+            if self._ground.take(key):
+                met += key
+            elif not is_known:
+                lines.append(line.text)
+                keys += key
+            if identity is not None and not is_known:
+                ids += identity
+        again = b"".join(map(key_of, page.events)) if page.again else b""
+        checkpoint = self._move(page, newest, bytes(keys), again, received_at, last=last)
+        return Batch(
+            source,
+            b"".join(lines),
+            len(lines),
+            bytes(keys),
+            bytes(ids),
+            bytes(met) if checkpoint else b"",
+            checkpoint,
+            again,
+        )
+
+    def _recognise(self, line: Line) -> tuple[bytes | None, bool]:
         """The key of a line's ID, None where it has none or nobody asks, and whether it was delivered before."""
-        if self.seen is None or line.key is None:
+        if self._seen is None or line.key is None:
             return None, False
         identity = key_of(line.key)
-        return identity, identity in self.seen
+        if identity in self._seen:
+            return identity, True
+        self._seen.add(identity)
+        return identity, False
 
-    def remember(self, identity: bytes) -> None:
-        """Take an ID for delivered."""
-        if self.seen is not None:
-            self.seen.add(identity)
-
-
-def make_batch(source: str, page: Page, maker: LineMaker, memory: Memory, received_at: float) -> Batch:
-    """The lines of a page's events that were not delivered before, and the checkpoint behind them.
-
-    The memory takes them for delivered.
-
-    Args:
-        source: The source's name.
-        page: What was read.
-        maker: Splices the lines.
-        memory: What was delivered before.
-        received_at: When the page came, epoch seconds.
-    """
-    lines: list[bytes] = []
-    keys, ids, met, again = bytearray(), bytearray(), bytearray(), bytearray()
-    newest = (memory.checkpoint.newest_at, memory.checkpoint.newest)
-    for event in page.events:
-        line = maker.line(event, received_at)
-        newest = _newer(newest, line)
-        key = key_of(event)
-        if page.again:
-            again += key
-        identity, is_known = memory.recognise(line)
-        if memory.ground.take(key):
-            met += key
-        elif not is_known:
-            lines.append(line.text)
-            keys += key
-        if identity is not None and not is_known:
-            memory.remember(identity)
-            ids += identity
-    if page.next is None:
-        memory.ground = Delivered(split_keys(bytes(again)))
-    memory.checkpoint = _moved(memory, page, newest, len(lines), received_at)
-    text = b"".join(lines)
-    return Batch(source, text, len(lines), bytes(keys), bytes(ids), bytes(met), memory.checkpoint, bytes(again))
-
-
-def _moved(memory: Memory, page: Page, newest: tuple[float | None, str | None], count: int, now: float) -> Checkpoint:
-    """The checkpoint behind a page; the one that ends a tick has left the delivered ground."""
-    newest_at, text = newest
-    before = memory.checkpoint
-    return replace(
-        before,
-        resume=page.resume,
-        newest=text,
-        newest_at=newest_at,
-        finished=page.finished,
-        overlapping=page.next is not None and bool(memory.ground),
-        events=before.events + count,
-        updated_at=now,
-    )
+    def _move(
+        self,
+        page: Page,
+        newest: tuple[float | None, str | None],
+        keys: bytes,
+        again: bytes,
+        now: float,
+        *,
+        last: bool,
+    ) -> Checkpoint | None:
+        """Stand behind a page; the checkpoint to hand over with it, if it is time for one."""
+        if page.next is None:
+            self._ground = Delivered(split_keys(again))
+        self.checkpoint = replace(
+            self.checkpoint,
+            resume=page.resume,
+            newest=newest[1],
+            newest_at=newest[0],
+            finished=page.finished,
+            overlapping=page.next is not None and bool(self._ground),
+            events=self.checkpoint.events + len(keys) // KEY_BYTES,
+            updated_at=now,
+        )
+        if self._whole_ticks:
+            self._beyond.update(split_keys(keys))
+            if not last:
+                return None
+            self._committed, self._committed_ground = self.checkpoint, self._ground.left()
+            self._beyond.clear()
+        return self.checkpoint
 
 
 def _newer(newest: tuple[float | None, str | None], line: Line) -> tuple[float | None, str | None]:

@@ -8,15 +8,21 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import anyio.to_thread
+
 from hel.clock import Clock
-from hel.errors import SourceError
+from hel.errors import RefusedError, SourceError
 from hel.events import LineMaker
-from hel.memory import Memory, make_batch
+from hel.memory import Memory
 from hel.paging.pager import Pager
-from hel.queue import BatchQueue
+from hel.queue import BatchQueue, Size
 from hel.records import Batch, Checkpoint, Page, Reply, Request
+from hel.recovery import Recovery
 from hel.schedule import first_start, next_start
 from hel.telemetry.log import Log
+
+FIRST_PAGE = Size(1000, 2_000_000)
+"""What is expected of a page before there was one: Okta's largest."""
 
 Fetch = Callable[[Request], Awaitable[Reply]]
 """The policed exchange: the API's successful answer, or a SourceError."""
@@ -85,7 +91,8 @@ class Poller:
         fetch: Its policed exchange.
         pager: Says what to ask.
         maker: Splices its lines.
-        memory: Where it stands.
+        memory: Where it stands, and what it has delivered.
+        recovery: What it does when the API refuses its cursor.
         pace: How often and how far.
         queue: Where its batches go.
         clock: Times the ticks.
@@ -99,6 +106,7 @@ class Poller:
         pager: Pager,
         maker: LineMaker,
         memory: Memory,
+        recovery: Recovery,
         pace: Pace,
         queue: BatchQueue,
         clock: Clock,
@@ -109,10 +117,12 @@ class Poller:
         self._pager = pager
         self._maker = maker
         self._memory = memory
+        self._recovery = recovery
         self._pace = pace
         self._queue = queue
         self._clock = clock
         self._log = log
+        self._expected = FIRST_PAGE
         self._said_behind = False
 
     async def run(self) -> None:
@@ -158,21 +168,45 @@ class Poller:
     async def _follow(self, tick: Tick) -> None:
         if self._memory.checkpoint.finished:
             return
-        request: Request | None = self._pager.first(self._memory.checkpoint)
+        self._memory.begin_tick()
+        request = await self._start(tick)
         while request is not None:
             if tick.pages == self._pace.max_pages:
                 tick.behind = True
                 return
-            if tick.pages:
-                await self._clock.sleep(self._pace.page_delay_s)
+            await self._clock.sleep(self._pace.page_delay_s)
             request = await self._take(request, tick)
 
+    async def _start(self, tick: Tick) -> Request | None:
+        """The first page, from another place where the API refuses the stored one."""
+        memory, recovery = self._memory, self._recovery
+        try:
+            return await self._take(self._pager.first(memory.checkpoint), tick)
+        except RefusedError as error:
+            if not recovery.concerns(error, memory.checkpoint):
+                raise
+            start = recovery.start(error, memory.checkpoint)
+            self._log.warning(
+                "cursor.refused",
+                because=error.message,
+                since=start.resume or "the beginning",
+                fix="nothing to do: events that were delivered are left out",
+            )
+            await self._queue.settled(self.name)
+            memory.start_over(start, await anyio.to_thread.run_sync(recovery.recall))
+        return await self._take(self._pager.first(memory.checkpoint), tick)
+
     async def _take(self, request: Request, tick: Tick) -> Request | None:
-        """Fetch one page and hand over its events; what to ask next."""
-        reply = await self._fetch(request)
-        page = self._pager.read(request, reply)
-        batch = make_batch(self.name, page, self._maker, self._memory, reply.received_at)
-        await self._queue.put(batch)
+        """Fetch one page and hand over its events, once there is room for them; what to ask next."""
+        async with self._queue.room(self._expected) as room:
+            reply = await self._fetch(request)
+            page = self._pager.read(request, reply)
+            last = page.next is None or tick.pages + 1 == self._pace.max_pages
+            batch = self._memory.take(self.name, page, self._maker, reply.received_at, last=last)
+            room.put(batch)
+        self._expected = Size(
+            max(batch.count, self._expected.events // 2), max(len(batch.lines), self._expected.bytes // 2)
+        )
         tick.add(page, batch)
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)

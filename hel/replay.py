@@ -12,10 +12,10 @@ import anyio.to_thread
 from hel import recording
 from hel.errors import ReplyError
 from hel.events import LineMaker
-from hel.memory import Memory, make_batch
+from hel.memory import Memory
 from hel.paging.pager import Pager
 from hel.poller import Tick
-from hel.queue import BatchQueue
+from hel.queue import BatchQueue, Size
 from hel.telemetry.log import Log
 
 PagerFor = Callable[[str], Pager]
@@ -50,8 +50,9 @@ async def replay(
             broken = error
             log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
             continue
-        batch = make_batch(name, page, maker, memory, reply.received_at)
-        await queue.put(batch)
+        async with queue.room(Size(len(page.events), len(reply.body))) as room:
+            batch = memory.take(name, page, maker, reply.received_at, last=True)
+            room.put(batch)
         tick.add(page, batch)
     tick.stand(memory.checkpoint)
     return broken or tick

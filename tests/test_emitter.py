@@ -10,9 +10,9 @@ import pytest
 from hel.auth.nonces import Nonces
 from hel.emitter import Emitter
 from hel.errors import ClosedOutputError, SinkError, StateError
-from hel.queue import BatchQueue
+from hel.queue import BatchQueue, Size
 from hel.records import Batch, Checkpoint, Position
-from hel.state.store import Store
+from hel.state.store import Keep, Store
 from tests.doubles import FakeClock, HeardLog
 
 pytestmark = pytest.mark.anyio
@@ -68,12 +68,12 @@ class WatchedStore(Store):
         batches: list[Batch],  # type: ignore[override]  # what the emitter gives
         nonces: Mapping[str, str] | None = None,
         position: Position | None = None,
-        capacities: Mapping[str, int] | None = None,
+        keeps: Mapping[str, Keep] | None = None,
     ) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.deeds.append(f"commit {len(batches)}")
-        super().commit(batches, nonces, position, capacities)
+        super().commit(batches, nonces, position, keeps)
 
 
 def batch(source: str = "okta", lines: bytes = b"one\n") -> Batch:
@@ -85,8 +85,9 @@ async def delivered(
 ) -> HeardLog:
     queue, log = BatchQueue(100, 10_000), HeardLog()
     for each in batches:
-        await queue.put(each)
-    await queue.close()
+        async with queue.room(Size(1, 1)) as room:
+            room.put(each)
+    queue.close()
     emitter = Emitter(queue, sink, store, nonces or Nonces(), {}, FakeClock(), log, patience_s)
     await emitter.run()
     return log

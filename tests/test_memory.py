@@ -1,6 +1,8 @@
-from hel.dedupe import Delivered, SeenIds, key_of
+from collections import Counter
+
+from hel.dedupe import SeenIds, key_of
 from hel.events import LineMaker
-from hel.memory import Memory, make_batch
+from hel.memory import Memory
 from hel.records import Batch, Checkpoint, Page, Request
 
 NOON = 1_777_636_800.0
@@ -12,13 +14,14 @@ def event(uuid: str, published: str = "2026-05-01T12:00:00Z") -> bytes:
     return f'{{"uuid":"{uuid}","published":"{published}"}}'.encode()
 
 
-def memory(*delivered: bytes, seen: bool = True) -> Memory:
-    return Memory(Checkpoint("q"), Delivered(map(key_of, delivered)), SeenIds(100) if seen else None)
+def memory(*delivered: bytes, seen: bool = True, whole_ticks: bool = False) -> Memory:
+    ground = Counter(map(key_of, delivered))
+    return Memory(Checkpoint("q"), ground, SeenIds(100) if seen else None, whole_ticks=whole_ticks)
 
 
 def made(known: Memory, *events: bytes, last: bool = False, resume: str = "https://org/next") -> Batch:
     page = Page(list(events), None if last else NEXT, resume)
-    return make_batch("okta", page, MAKER, known, NOON + 60)
+    return known.take("okta", page, MAKER, NOON + 60, last=last)
 
 
 def uuids(batch: Batch) -> list[str]:
@@ -99,7 +102,7 @@ def test_a_page_that_is_asked_for_again_yields_only_what_was_added_to_it() -> No
     known = memory(seen=False)
 
     def page(*events: bytes) -> Batch:
-        return make_batch("okta", Page(list(events), None, None, again=True), MAKER, known, NOON)
+        return known.take("okta", Page(list(events), None, None, again=True), MAKER, NOON, last=True)
 
     assert page(event("a"), event("a"), event("b")).count == 3
     assert uuids(page(event("a"), event("a"), event("b"), event("c"))) == ["c"]
@@ -108,3 +111,36 @@ def test_a_page_that_is_asked_for_again_yields_only_what_was_added_to_it() -> No
     assert batch.again == b"".join(key_of(event(name)) for name in "bcad")
     assert batch.checkpoint is not None
     assert not batch.checkpoint.overlapping
+
+
+def test_whole_ticks_move_the_checkpoint_with_the_last_page_only() -> None:
+    known = memory(whole_ticks=True)
+    assert made(known, event("a"), resume="2").checkpoint is None
+    last = made(known, event("b"), last=True, resume="3").checkpoint
+    assert last is not None
+    assert (last.resume, last.events) == ("3", 2)
+
+
+def test_a_whole_tick_that_ended_early_is_made_again_and_doubles_nothing() -> None:
+    known = memory(seen=False, whole_ticks=True)
+    made(known, resume="1", last=True)
+    for _ in range(2):
+        known.begin_tick()
+        assert known.checkpoint.resume == "1"
+        made(known, event("a"), event("b"), resume="2")
+    known.begin_tick()
+    batch = made(known, event("a"), event("b"), event("c"), resume="2")
+    assert uuids(batch) == ["c"]
+    end = made(known, event("d"), last=True, resume="3")
+    assert uuids(end) == ["d"]
+    assert end.checkpoint is not None
+    assert (end.checkpoint.events, end.checkpoint.overlapping) == (4, False)
+    known.begin_tick()
+    assert known.checkpoint.resume == "3"
+
+
+def test_starting_over_leaves_out_what_the_state_says_was_delivered() -> None:
+    known = memory(seen=False)
+    made(known, event("a"), event("b"))
+    known.start_over(Checkpoint("q", "elsewhere", overlapping=True), Counter(map(key_of, (event("a"), event("b")))))
+    assert uuids(made(known, event("b"), event("c"), event("a"))) == ["c"]

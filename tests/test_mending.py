@@ -2,7 +2,7 @@ import anyio
 import pytest
 
 from hel.mending import await_line
-from hel.queue import BatchQueue
+from hel.queue import BatchQueue, Size
 from hel.records import Batch
 
 pytestmark = pytest.mark.anyio
@@ -12,11 +12,16 @@ def batch(*lines: bytes, source: str = "okta") -> Batch:
     return Batch(source, b"".join(lines), len(lines), b"", b"", b"", None)
 
 
+async def put(queue: BatchQueue, each: Batch) -> None:
+    async with queue.room(Size(each.count, len(each.lines))) as room:
+        room.put(each)
+
+
 async def test_the_torn_line_comes_first_and_nothing_is_lost() -> None:
     queue = BatchQueue(100, 10_000)
     others = batch(b"five\n", source="other")
-    await queue.put(others)
-    await queue.put(batch(b"one\n", b"two\n", b"three\n"))
+    await put(queue, others)
+    await put(queue, batch(b"one\n", b"two\n", b"three\n"))
     came, batches = await await_line(queue, b"tw")
     assert came
     assert [each.lines for each in batches] == [b"two\none\nthree\n", b"five\n"]
@@ -24,25 +29,25 @@ async def test_the_torn_line_comes_first_and_nothing_is_lost() -> None:
 
 async def test_the_first_line_of_a_batch_may_be_the_torn_one() -> None:
     queue = BatchQueue(100, 10_000)
-    await queue.put(batch(b"one\n", b"two\n"))
+    await put(queue, batch(b"one\n", b"two\n"))
     assert await await_line(queue, b"one") == (True, [batch(b"one\n", b"two\n")])
 
 
 async def test_bytes_in_the_middle_of_a_line_are_not_its_beginning() -> None:
     queue = BatchQueue(100, 10_000)
-    await queue.put(batch(b"one two\n"))
-    await queue.close()
+    await put(queue, batch(b"one two\n"))
+    queue.close()
     came, batches = await await_line(queue, b"two")
     assert (came, batches) == (False, [batch(b"one two\n")])
 
 
 async def test_a_line_that_comes_later_is_waited_for() -> None:
     queue = BatchQueue(100, 10_000)
-    await queue.put(batch(b"one\n"))
+    await put(queue, batch(b"one\n"))
 
     async def later() -> None:
         await anyio.sleep(0.02)
-        await queue.put(batch(b"two\n"))
+        await put(queue, batch(b"two\n"))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(later)
@@ -52,5 +57,5 @@ async def test_a_line_that_comes_later_is_waited_for() -> None:
 
 async def test_what_does_not_come_in_time_is_given_up_and_what_came_is_kept() -> None:
     queue = BatchQueue(100, 10_000)
-    await queue.put(batch(b"one\n"))
+    await put(queue, batch(b"one\n"))
     assert await await_line(queue, b"two", within_s=0.02) == (False, [batch(b"one\n")])

@@ -1,75 +1,125 @@
 import anyio
+import anyio.lowlevel
 import pytest
 
-from hel.queue import BatchQueue
+from hel.queue import BatchQueue, Size
 from hel.records import Batch
 
 pytestmark = pytest.mark.anyio
 
 
-def batch(count: int = 1, size: int = 10) -> Batch:
-    return Batch("okta", b"x" * size, count, b"", b"", b"", None)
+def batch(count: int = 1, size: int = 10, source: str = "okta") -> Batch:
+    return Batch(source, b"x" * size, count, b"", b"", b"", None)
+
+
+async def put(queue: BatchQueue, each: Batch) -> None:
+    async with queue.room(Size(each.count, len(each.lines))) as room:
+        room.put(each)
 
 
 async def test_batches_that_wait_are_taken_together_in_order() -> None:
     queue = BatchQueue(10, 1000)
     batches = [batch(1), batch(2), batch(3)]
     for each in batches:
-        await queue.put(each)
+        await put(queue, each)
     assert await queue.take(None) == batches
 
 
 async def test_taking_stops_behind_the_batch_that_reaches_the_bound() -> None:
     queue = BatchQueue(10, 1000)
     for _ in range(3):
-        await queue.put(batch(size=10))
+        await put(queue, batch(size=10))
     assert len(await queue.take(15)) == 2
     assert len(await queue.take(0)) == 1
 
 
 @pytest.mark.parametrize("bounds", [(3, 1000), (1000, 30)])
-async def test_a_put_waits_until_what_was_taken_is_delivered(bounds: tuple[int, int]) -> None:
+async def test_room_is_waited_for_until_what_was_taken_is_delivered(bounds: tuple[int, int]) -> None:
     queue = BatchQueue(*bounds)
     for _ in range(3):
-        await queue.put(batch(1, 10))
+        await put(queue, batch(1, 10))
     taken = await queue.take(None)
     with anyio.move_on_after(0.02) as waited:
-        await queue.put(batch(1, 10))
+        await put(queue, batch(1, 10))
     assert waited.cancelled_caught, "taken is not delivered"
-    await queue.delivered(taken)
-    await queue.put(batch(1, 10))
+    queue.delivered(taken)
+    await put(queue, batch(1, 10))
 
 
-async def test_one_batch_beyond_the_bounds_passes_alone() -> None:
+async def test_room_is_held_before_the_page_comes_and_given_back_where_it_does_not() -> None:
+    queue = BatchQueue(10, 100)
+    async with queue.room(Size(1, 60)):
+        with anyio.move_on_after(0.02) as waited:
+            async with queue.room(Size(1, 60)):
+                pass
+        assert waited.cancelled_caught
+    with pytest.raises(ValueError, match="no page"):
+        async with queue.room(Size(1, 60)):
+            raise ValueError("no page")
+    async with queue.room(Size(1, 60)):
+        pass
+
+
+async def test_a_page_takes_the_room_that_it_needs_and_not_what_was_expected() -> None:
+    queue = BatchQueue(10, 100)
+    async with queue.room(Size(10, 100)) as room:
+        room.put(batch(1, 10))
+        async with queue.room(Size(9, 90)):
+            pass
+
+
+async def test_one_page_beyond_the_bounds_passes_alone() -> None:
     queue = BatchQueue(3, 30)
-    await queue.put(batch(100, 1000))
+    await put(queue, batch(100, 1000))
     with anyio.move_on_after(0.02) as waited:
-        await queue.put(batch(1, 1))
+        await put(queue, batch(1, 1))
     assert waited.cancelled_caught
-    await queue.delivered(await queue.take(None))
-    await queue.put(batch(1, 1))
+    queue.delivered(await queue.take(None))
+    await put(queue, batch(1, 1))
 
 
-async def test_an_empty_batch_is_never_held_up_for_long() -> None:
-    queue = BatchQueue(1, 10)
-    await queue.put(batch(1, 10))
-    await queue.put(batch(0, 0))
-    assert len(await queue.take(None)) == 2
+async def test_who_waits_for_room_is_served_in_turn() -> None:
+    queue, order = BatchQueue(1, 100), list[int]()
+
+    async def wait(number: int) -> None:
+        async with queue.room(Size(1, 1)):
+            order.append(number)
+            await anyio.lowlevel.checkpoint()
+
+    async with anyio.create_task_group() as tasks, queue.room(Size(1, 1)):
+        for number in range(5):
+            tasks.start_soon(wait, number)
+            await anyio.lowlevel.checkpoint()
+    assert order == [0, 1, 2, 3, 4]
+
+
+async def test_a_source_is_settled_when_all_of_its_own_is_delivered() -> None:
+    queue = BatchQueue(10, 1000)
+    await queue.settled("okta")
+    await put(queue, batch())
+    await put(queue, batch(source="other"))
+    with anyio.move_on_after(0.02) as waited:
+        await queue.settled("okta")
+    assert waited.cancelled_caught
+    okta, other = await queue.take(None)
+    queue.delivered([okta])
+    await queue.settled("okta")
+    assert other.source == "other"
 
 
 async def test_a_closed_queue_gives_out_what_it_holds_and_then_nothing() -> None:
     queue = BatchQueue(10, 1000)
-    await queue.put(batch())
-    await queue.close()
+    await put(queue, batch())
+    queue.close()
     assert len(await queue.take(None)) == 1
     assert await queue.take(None) == []
 
 
-async def test_a_cancelled_put_leaves_no_trace() -> None:
+async def test_a_cancelled_wait_for_room_leaves_no_trace() -> None:
     queue = BatchQueue(1, 1000)
-    await queue.put(batch())
+    await put(queue, batch())
     with anyio.move_on_after(0.01):
-        await queue.put(batch())
-    await queue.delivered(await queue.take(None))
-    await queue.put(batch())
+        await put(queue, batch())
+    queue.delivered(await queue.take(None))
+    await put(queue, batch())
     assert len(await queue.take(None)) == 1

@@ -80,9 +80,9 @@ class OutputConfig(Section):
 class QueueConfig(Section):
     """How much may wait between the sources and the output before polling pauses."""
 
-    max_events: Count = Field(10_000, description="The most events that wait for the output.")
+    max_events: Count = Field(20_000, description="The most events that wait for the output.")
     max_mb: Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)] = Field(
-        64, description="The most megabytes (of 1,000,000 bytes) that wait for the output."
+        32, description="The most megabytes (of 1,000,000 bytes) that wait for the output."
     )
 
 

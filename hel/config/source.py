@@ -142,6 +142,18 @@ class SourceConfig(Section):
         description="The query parameter that takes `from`; default `since` where the URL's path is "
         "`/api/v1/logs`, else none.",
     )
+    checkpoint: Literal["per_page", "end_of_tick"] = Field(
+        "per_page",
+        description="When the place to resume from moves: with each page that was delivered, or with the tick's last.",
+    )
+    on_cursor_error: Literal["resume", "fail"] = Field(
+        "resume",
+        description="When the API refuses the stored link (400 or 404): start `overlap_secs` before the newest event "
+        "and leave out what was delivered, or fail.",
+    )
+    overlap_secs: SecondsOrZero = Field(
+        600, description="How far before its newest event a source starts when its stored link no longer serves."
+    )
     query_params: dict[Label, str] = Field(
         default_factory=dict,
         description="Query parameters of the first request, as text: `limit`, `filter`, …",

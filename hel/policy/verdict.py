@@ -56,7 +56,7 @@ def judge(reply: Reply, stage: Stage, facts: Facts) -> Verdict:
         return Verdict(Action.RENEW, AuthError(message, fix))
     if status in {401, 403} or stage is Stage.TOKEN:
         return Verdict(Action.REFUSE, AuthError(message, fix))
-    return Verdict(Action.REFUSE, RefusedError(message, fix))
+    return Verdict(Action.REFUSE, RefusedError(message, fix, status))
 
 
 def judge_failure(error: UnreachableError) -> Verdict:

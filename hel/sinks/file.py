@@ -122,7 +122,7 @@ class FileSink:
         for lines in self._pending:
             self._length += len(lines)
             self._tail = (self._tail + lines[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-        self._reached = self._length
+        self._reached = max(self._reached, self._length)
         self._pending, self._written = [], 0
         return self.position()
 
@@ -159,7 +159,7 @@ class FileSink:
         self.stand_at(stat.st_size)
 
     def _is_due(self) -> bool:
-        if self._rotation is None or self._written:  # never within what was put
+        if self._rotation is None or self._reached > self._length:  # never behind a part of a line
             return False
         return law.is_due(self._rotation, self._length, self._begun_on, law.day_of(self._clock.now()))
 

@@ -27,17 +27,17 @@ MIGRATIONS = (
     CREATE TABLE delivered (
         number INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
-        keys BLOB NOT NULL,
         met INTEGER NOT NULL,
         beyond INTEGER NOT NULL,
-        until_at REAL NOT NULL
+        until_at REAL NOT NULL,
+        keys BLOB NOT NULL
     );
     CREATE INDEX delivered_by_source ON delivered (source, until_at);
     CREATE TABLE seen (
         number INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
-        ids BLOB NOT NULL,
-        total INTEGER NOT NULL
+        total INTEGER NOT NULL,
+        ids BLOB NOT NULL
     );
     CREATE INDEX seen_by_source ON seen (source, total);
     CREATE TABLE nonces (server TEXT PRIMARY KEY, nonce TEXT NOT NULL);
@@ -57,6 +57,7 @@ delivered before. `beyond` 1: delivered, but no checkpoint has passed them yet; 
 for them again (they stand under 0 as well). `until_at`: when no overlap of this
 source can reach them any more, epoch seconds.
 `seen`: packed 16-byte digests of IDs, and how many IDs the source has had up to and with this row.
+A blob stands last in its row, so that the columns before it are read without it.
 """
 
 VERSION = len(MIGRATIONS)

@@ -6,7 +6,10 @@ One commit is one transaction and one fsync, however many batches it carries (SQ
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, Self
 
 from hel.dedupe import KEY_BYTES, split_keys
@@ -14,17 +17,27 @@ from hel.errors import StateError
 from hel.records import Batch, Checkpoint, Position
 from hel.state.schema import connect
 
-OVERLAP_S = 600.0
-"""How far a source goes back when its cursor no longer serves."""
-
 LATENESS_S = 3600.0
 """An event may be persisted this much later than the newest one before it and still be recognised in an overlap."""
 
 _CHECKPOINT = "question, resume, newest, newest_at, finished, overlapping, events, updated_at"
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """How much of what it delivered a source wants remembered.
+
+    Attributes:
+        ids: How many IDs; 0 for none.
+        overlap_s: How far it goes back when its cursor no longer serves.
+    """
+
+    ids: int = 0
+    overlap_s: float = 600.0
+
+
 class Store:
-    """One state file.
+    """One state file; one thread at a time is let in.
 
     Args:
         path: The SQLite file.
@@ -37,6 +50,7 @@ class Store:
     def __init__(self, path: Path, *, writable: bool) -> None:
         self.path = path
         self._db = connect(path, writable=writable)
+        self._turn = Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -90,7 +104,7 @@ class Store:
         batches: Iterable[Batch],
         nonces: Mapping[str, str] | None = None,
         position: Position | None = None,
-        capacities: Mapping[str, int] | None = None,
+        keeps: Mapping[str, Keep] | None = None,
     ) -> None:
         """Make what was delivered count, all of it or nothing.
 
@@ -98,34 +112,24 @@ class Store:
             batches: Written, flushed and, for a file, fsynced.
             nonces: Learned since the last commit.
             position: How far the output file is written now.
-            capacities: How many IDs each source remembers, by source.
+            keeps: How much of it is remembered, by source.
 
         Raises:
             StateError: Nothing of it was committed; the same call may be made again.
         """
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for batch in batches:
-                    self._add(batch, (capacities or {}).get(batch.source, 0))
-                self._db.executemany("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (nonces or {}).items())
-                if position is not None:
-                    self._db.execute(
-                        "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
-                        (position.path, position.device, position.inode, position.length, position.tail),
-                    )
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-        except sqlite3.Error as error:
-            raise self._failed(error) from error
+        with self._writing():
+            for batch in batches:
+                self._add(batch, (keeps or {}).get(batch.source, Keep()))
+            self._db.executemany("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (nonces or {}).items())
+            if position is not None:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
+                    (position.path, position.device, position.inode, position.length, position.tail),
+                )
 
     def reset(self, source: str) -> bool:
         """Forget all about a source; False if nothing was known."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._writing():
             gone = 0
             for table in ("checkpoints", "delivered", "seen"):
                 gone += self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,)).rowcount
@@ -135,7 +139,23 @@ class Store:
         """Set a source's checkpoint by hand."""
         self.commit([Batch(source, b"", 0, b"", b"", b"", checkpoint)])
 
-    def _add(self, batch: Batch, capacity: int) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction: all of it or nothing."""
+        try:
+            with self._turn:
+                self._db.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._db.execute("COMMIT")
+                except BaseException:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as error:
+            raise self._failed(error) from error
+
+    def _add(self, batch: Batch, keep: Keep) -> None:
         source, checkpoint = batch.source, batch.checkpoint
         until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
         for keys, met in ((batch.keys, 0), (batch.met, 1)):
@@ -144,10 +164,10 @@ class Store:
                     "INSERT INTO delivered (source, keys, met, beyond, until_at) VALUES (?, ?, ?, ?, ?)",
                     (source, keys, met, checkpoint is None, until_at),
                 )
-        if batch.ids and capacity:
-            self._remember(source, batch.ids, capacity)
+        if batch.ids and keep.ids:
+            self._remember(source, batch.ids, keep.ids)
         if checkpoint is not None:
-            self._move(source, checkpoint, until_at, batch.again)
+            self._move(batch, checkpoint, until_at, keep.overlap_s)
 
     def _remember(self, source: str, ids: bytes, capacity: int) -> None:
         (total,) = self._db.execute("SELECT max(total) FROM seen WHERE source = ?", (source,)).fetchone()
@@ -155,8 +175,9 @@ class Store:
         self._db.execute("INSERT INTO seen (source, ids, total) VALUES (?, ?, ?)", (source, ids, total))
         self._db.execute("DELETE FROM seen WHERE source = ? AND total <= ?", (source, total - capacity))
 
-    def _move(self, source: str, checkpoint: Checkpoint, until_at: float, again: bytes) -> None:
+    def _move(self, batch: Batch, checkpoint: Checkpoint, until_at: float, overlap_s: float) -> None:
         """Set the checkpoint; once it has left delivered ground, only what an overlap can reach is kept."""
+        source, again = batch.source, batch.again
         self._db.execute(
             f"INSERT OR REPLACE INTO checkpoints (source, {_CHECKPOINT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -173,7 +194,7 @@ class Store:
         )
         if checkpoint.overlapping:
             return
-        reach = (checkpoint.newest_at or checkpoint.updated_at) - OVERLAP_S
+        reach = (checkpoint.newest_at or checkpoint.updated_at) - overlap_s
         self._db.execute(
             "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond = 1",
             (until_at, source),
@@ -189,7 +210,8 @@ class Store:
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         try:
-            return self._db.execute(query, arguments).fetchall()
+            with self._turn:
+                return self._db.execute(query, arguments).fetchall()
         except sqlite3.Error as error:
             raise self._failed(error) from error
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hel.records import Batch, Checkpoint
-from hel.state.store import Store
+from hel.state.store import Keep, Store
 
 VERSION = 1
 
@@ -90,7 +90,7 @@ def restore(store: Store, state: State) -> None:
         seen = bytes.fromhex("".join(source.seen))
         passed = Batch(name, b"", 0, _packed(source.delivered), seen, b"", source.checkpoint)
         beyond = Batch(name, b"", 0, _packed(source.beyond), b"", b"", None)
-        store.commit([passed, beyond], state.nonces, None, {name: len(source.seen)})
+        store.commit([passed, beyond], state.nonces, None, {name: Keep(len(source.seen))})
 
 
 def _hex(counts: Mapping[bytes, int]) -> dict[str, int]:

@@ -102,7 +102,7 @@ class Workshop:
         done = subprocess.run(
             [HEL, *arguments],
             cwd=self.folder,
-            env=self._environ(env),
+            env=self.environ(env),
             input=text.encode(),
             capture_output=True,
             timeout=60,
@@ -113,7 +113,7 @@ class Workshop:
     def start(self, *arguments: str, stdout: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start a command and let it run."""
         return subprocess.Popen(
-            [HEL, *arguments], cwd=self.folder, env=self._environ(None), stdout=stdout, stderr=subprocess.PIPE
+            [HEL, *arguments], cwd=self.folder, env=self.environ(), stdout=stdout, stderr=subprocess.PIPE
         )
 
     def written(self) -> list[str]:
@@ -123,7 +123,8 @@ class Workshop:
         text = self.output.read_bytes()
         return [json.loads(line)["event"]["uuid"] for line in text.split(b"\n")[:-1]]
 
-    def _environ(self, env: Mapping[str, str | None] | None) -> dict[str, str]:
+    def environ(self, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
+        """A command's environment: the org's variables and the test's own."""
         org = self.server.environment() if self.server else {}
         wanted = {"PATH": os.environ["PATH"], "HOME": str(self.folder), **org, **self.environment, **(env or {})}
         return {name: value for name, value in wanted.items() if value is not None}

@@ -9,7 +9,7 @@ from hel.dedupe import key_of
 from hel.errors import StateError
 from hel.records import Batch, Checkpoint, Position
 from hel.state.schema import MIGRATIONS, VERSION
-from hel.state.store import OVERLAP_S, Store
+from hel.state.store import Keep, Store
 
 NOON = 1_777_636_800.0
 CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, events=2, updated_at=NOON + 5)
@@ -66,7 +66,7 @@ def test_the_file_is_for_its_owner_only(store: Store, path: Path) -> None:
 
 
 def test_sources_do_not_see_each_other(store: Store) -> None:
-    store.commit([batch(ids=keys("1"), delivered=keys("a"))], capacities={"okta": 10})
+    store.commit([batch(ids=keys("1"), delivered=keys("a"))], keeps={"okta": Keep(10)})
     assert store.checkpoint("github") is None
     assert list(store.seen("github")) == []
     assert store.delivered("github", beyond=False) == Counter()
@@ -74,7 +74,7 @@ def test_sources_do_not_see_each_other(store: Store) -> None:
 
 def test_ids_are_remembered_up_to_the_capacity_the_oldest_forgotten_first(store: Store) -> None:
     for number in range(7):
-        store.commit([batch(ids=keys(f"{number}a", f"{number}b"))], capacities={"okta": 4})
+        store.commit([batch(ids=keys(f"{number}a", f"{number}b"))], keeps={"okta": Keep(4)})
     assert list(store.seen("okta")) == [key_of(name) for name in (b"5a", b"5b", b"6a", b"6b")]
 
 
@@ -112,7 +112,7 @@ def test_a_page_that_is_asked_for_again_is_expected_again_and_counts_once_in_an_
 
 def test_lines_that_no_overlap_can_reach_are_forgotten(store: Store) -> None:
     store.commit([batch(delivered=keys("old"))])
-    later = replace(CHECKPOINT, newest_at=NOON + OVERLAP_S + 6, updated_at=NOON + OVERLAP_S + 7)
+    later = replace(CHECKPOINT, newest_at=NOON + 600 + 6, updated_at=NOON + 600 + 7)
     store.commit([batch(later, delivered=keys("new"))])
     assert store.delivered("okta", beyond=False) == counted("new")
 

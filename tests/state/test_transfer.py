@@ -8,7 +8,7 @@ import pytest
 from hel.dedupe import key_of
 from hel.records import Batch, Checkpoint
 from hel.state import transfer
-from hel.state.store import Store
+from hel.state.store import Keep, Store
 
 NOON = 1_777_636_800.0
 CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, events=2, updated_at=NOON + 5)
@@ -18,7 +18,7 @@ def filled(path: Path) -> Store:
     store = Store(path, writable=True)
     passed = Batch("okta", b"", 2, key_of(b"a") * 2, key_of(b"1") + key_of(b"2"), b"", CHECKPOINT)
     beyond = Batch("okta", b"", 1, key_of(b"b"), b"", b"", None)
-    store.commit([passed, beyond], {"https://org:443": "n"}, capacities={"okta": 10})
+    store.commit([passed, beyond], {"https://org:443": "n"}, keeps={"okta": Keep(10)})
     return store
 
 
