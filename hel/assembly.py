@@ -101,14 +101,15 @@ def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Me
             since=start.resume or "the beginning",
             fix=f"nothing to do: what was delivered is left out; to collect all of it anew: hel state reset {name}",
         )
-    ground = store.delivered(name, beyond=not start.overlapping) if store else Counter[bytes]()
+    starts_over = stored is not None and stored.question not in {asked.digest, ""}
+    recall = (store.reach if starts_over else store.ground) if store else lambda _: Counter[bytes]()
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None
-    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick")
+    return Memory(start, recall(name), seen, is_new_ground=starts_over, whole_ticks=source.checkpoint == "end_of_tick")
 
 
 def recovery(name: str, source: SourceConfig, store: Store | None) -> Recovery:
     """What it does when the API refuses its cursor."""
-    recall = partial(store.delivered, name, beyond=False) if store else Counter[bytes]
+    recall = partial(store.reach, name) if store else Counter[bytes]
     return Recovery(source.on_cursor_error, question(source), source.overlap_secs, recall)
 
 

@@ -24,6 +24,11 @@ def split_keys(packed: bytes) -> Iterator[bytes]:
     return (packed[at : at + KEY_BYTES] for at in range(0, len(packed), KEY_BYTES))
 
 
+def pack_keys(counts: Counter[bytes]) -> bytes:
+    """Keys one after the other, each as often as it is counted."""
+    return b"".join(key * count for key, count in counts.items())
+
+
 class SeenIds:
     """The last `capacity` ids, the oldest forgotten first.
 

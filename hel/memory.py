@@ -6,7 +6,7 @@ A source's memory runs ahead of the state by what is queued; the queue drops not
 from collections import Counter
 from dataclasses import replace
 
-from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, split_keys
+from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, pack_keys, split_keys
 from hel.events import Line, LineMaker, parse_time
 from hel.records import Batch, Checkpoint, Page
 
@@ -18,18 +18,27 @@ class Memory:
         checkpoint: Where the next tick starts.
         ground: How often each line was delivered that this tick may meet again.
         seen: The IDs that were delivered; None without `dedupe`.
+        is_new_ground: It starts over: the ground is all that an overlap can reach, which the state does not know yet.
         whole_ticks: The place to resume from moves only with a tick's last page (`checkpoint: end_of_tick`).
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, ground: Counter[bytes], seen: SeenIds | None = None, *, whole_ticks: bool = False
+        self,
+        checkpoint: Checkpoint,
+        ground: Counter[bytes],
+        seen: SeenIds | None = None,
+        *,
+        is_new_ground: bool = False,
+        whole_ticks: bool = False,
     ) -> None:
         self._seen = seen
         self._whole_ticks = whole_ticks
         self.start_over(checkpoint, ground)
+        self._is_new_ground = is_new_ground
 
     def start_over(self, checkpoint: Checkpoint, ground: Counter[bytes]) -> None:
-        """Stand somewhere else, where other lines may be met again."""
+        """Stand somewhere else, where all that an overlap can reach may be met again."""
+        self._is_new_ground = True
         self.checkpoint = self._committed = checkpoint
         self._committed_ground = ground
         self._beyond: Counter[bytes] = Counter()
@@ -66,18 +75,25 @@ class Memory:
                 keys += key
             if identity is not None and not is_known:
                 ids += identity
-        again = b"".join(map(key_of, page.events)) if page.again else b""
-        checkpoint = self._move(page, newest, bytes(keys), again, received_at, last=last)
-        return Batch(
+        is_closing = page.next is None or (self._whole_ticks and last)
+        if page.next is None:
+            self._ground = Delivered(map(key_of, page.events) if page.again else ())
+        self._move(page, newest, bytes(keys), received_at, is_closing=is_closing)
+        if self._whole_ticks and not last:
+            return Batch(source, b"".join(lines), len(lines), bytes(keys), bytes(ids), b"", None)
+        batch = Batch(
             source,
             b"".join(lines),
             len(lines),
             bytes(keys),
             bytes(ids),
-            bytes(met) if checkpoint else b"",
-            checkpoint,
-            again,
+            bytes(met),
+            self.checkpoint,
+            again=pack_keys(self._ground.left()) if is_closing else b"",
+            is_new_ground=self._is_new_ground and not is_closing,
         )
+        self._hand_over()
+        return batch
 
     def _recognise(self, line: Line) -> tuple[bytes | None, bool]:
         """The key of a line's ID, None where it has none or nobody asks, and whether it was delivered before."""
@@ -90,35 +106,28 @@ class Memory:
         return identity, False
 
     def _move(
-        self,
-        page: Page,
-        newest: tuple[float | None, str | None],
-        keys: bytes,
-        again: bytes,
-        now: float,
-        *,
-        last: bool,
-    ) -> Checkpoint | None:
-        """Stand behind a page; the checkpoint to hand over with it, if it is time for one."""
-        if page.next is None:
-            self._ground = Delivered(split_keys(again))
+        self, page: Page, newest: tuple[float | None, str | None], keys: bytes, now: float, *, is_closing: bool
+    ) -> None:
+        """Stand behind a page."""
         self.checkpoint = replace(
             self.checkpoint,
             resume=page.resume,
             newest=newest[1],
             newest_at=newest[0],
             finished=page.finished,
-            overlapping=page.next is not None and bool(self._ground),
+            overlapping=not is_closing and bool(self._ground),
             events=self.checkpoint.events + len(keys) // KEY_BYTES,
             updated_at=now,
         )
         if self._whole_ticks:
             self._beyond.update(split_keys(keys))
-            if not last:
-                return None
+
+    def _hand_over(self) -> None:
+        """From here on the next tick starts, whatever becomes of this one."""
+        self._is_new_ground = False
+        if self._whole_ticks:
             self._committed, self._committed_ground = self.checkpoint, self._ground.left()
             self._beyond.clear()
-        return self.checkpoint
 
 
 def _newer(newest: tuple[float | None, str | None], line: Line) -> tuple[float | None, str | None]:

@@ -126,7 +126,8 @@ class Batch:
         keys: 16 bytes for each line, the digest of its event's own bytes.
         ids: 16 bytes for each line whose event has an ID, where the source dedupes by one.
         met: 16 bytes for each event that was left out because it had been delivered before (`dedupe.Delivered`).
-        again: 16 bytes for each event of a page that the next tick asks for again, new or not.
+        again: 16 bytes for each line that is behind the checkpoint and will be met again all the same.
+        is_new_ground: The first batch since the source started over: all that an overlap can reach may be met again.
         checkpoint: Committed with the lines, or None where they do not move it.
     """
 
@@ -138,6 +139,7 @@ class Batch:
     met: bytes
     checkpoint: Checkpoint | None
     again: bytes = b""
+    is_new_ground: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,9 +111,8 @@ class Machine:
 
     def remember(self, name: str) -> Memory:
         checkpoint = self.store.checkpoint(name) or Checkpoint("q")
-        ground = self.store.delivered(name, beyond=not checkpoint.overlapping)
         seen = SeenIds(1000, self.store.seen(name)) if self.dedupe else None
-        return Memory(checkpoint, ground, seen, whole_ticks=self.whole_ticks)
+        return Memory(checkpoint, self.store.ground(name), seen, whole_ticks=self.whole_ticks)
 
     def die(self) -> None:
         self.store.close()
@@ -167,6 +166,13 @@ deliveries = st.builds(
 )
 @example([Delivery(((0, 2),), Loss("write", 0.7, 0)), Delivery(((0, 4),), None)], False, False, None, [0, 1])
 @example([Delivery(((0, 2),), Loss("before commit", 1, 0))] * 3, False, True, None, [0, 1])
+@example(
+    [Delivery(((0, 0), (0, 1), (0, 1)), None), Delivery(((0, 0), (0, 0)), Loss("after commit", 0, 0))],
+    False,
+    True,
+    None,
+    [0, 0, 0],
+)
 @settings(max_examples=120)
 def test_whatever_the_power_does_every_event_is_in_the_file_once(
     lives: list[Delivery], dedupe: bool, whole_ticks: bool, rotate: Rotation | None, kinds: list[int]

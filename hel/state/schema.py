@@ -52,10 +52,10 @@ MIGRATIONS = (
 )
 """What leads from each version to the next; the version is the number of steps taken.
 
-`delivered`: packed 16-byte digests of events. `met` 1 takes them back: they were met again on ground that was
-delivered before. `beyond` 1: delivered, but no checkpoint has passed them yet; 2: passed, and yet the next tick asks
-for them again (they stand under 0 as well). `until_at`: when no overlap of this
-source can reach them any more, epoch seconds.
+`delivered`: packed 16-byte digests of events, in rows that differ by `beyond`. 0: behind the checkpoint, only an
+overlap leads back there. 1: the source will be asked for them again. 2: the same for lines that stand under 0 as well.
+`met` 1 takes digests back from those: they came again and were left out. `until_at`: when no overlap of this source can
+reach them any more, epoch seconds.
 `seen`: packed 16-byte digests of IDs, and how many IDs the source has had up to and with this row.
 A blob stands last in its row, so that the columns before it are read without it.
 """

@@ -77,18 +77,19 @@ class Store:
         for (ids,) in self._read("SELECT ids FROM seen WHERE source = ? ORDER BY number", source):
             yield from split_keys(ids)
 
-    def delivered(self, source: str, *, beyond: bool) -> Counter[bytes]:
-        """How often each line was delivered that this source may meet again.
-
-        Args:
-            source: The source's name.
-            beyond: Only what it will certainly be asked for again; otherwise all that an overlap can reach.
-        """
+    def ground(self, source: str) -> Counter[bytes]:
+        """How often each line was delivered that this source will be asked for again behind its checkpoint."""
         counts: Counter[bytes] = Counter()
-        query = f"SELECT keys, met FROM delivered WHERE source = ? AND beyond IN {'(1, 2)' if beyond else '(0, 1)'}"
-        for keys, met in self._read(query, source):
+        for keys, met in self._read("SELECT keys, met FROM delivered WHERE source = ? AND beyond > 0", source):
             (counts.subtract if met else counts.update)(split_keys(keys))
         return +counts
+
+    def reach(self, source: str) -> Counter[bytes]:
+        """How often each line was delivered that this source may be asked for again when it starts over."""
+        counts: Counter[bytes] = Counter()
+        for (keys,) in self._read("SELECT keys FROM delivered WHERE source = ? AND beyond < 2 AND met = 0", source):
+            counts.update(split_keys(keys))
+        return counts
 
     def nonces(self) -> dict[str, str]:
         """The newest DPoP nonce by token URL or API origin."""
@@ -105,6 +106,7 @@ class Store:
         nonces: Mapping[str, str] | None = None,
         position: Position | None = None,
         keeps: Mapping[str, Keep] | None = None,
+        forget: Iterable[str] = (),
     ) -> None:
         """Make what was delivered count, all of it or nothing.
 
@@ -113,11 +115,14 @@ class Store:
             nonces: Learned since the last commit.
             position: How far the output file is written now.
             keeps: How much of it is remembered, by source.
+            forget: Sources of which everything is forgotten first.
 
         Raises:
             StateError: Nothing of it was committed; the same call may be made again.
         """
         with self._writing():
+            for source in forget:
+                self._forget(source)
             for batch in batches:
                 self._add(batch, (keeps or {}).get(batch.source, Keep()))
             self._db.executemany("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (nonces or {}).items())
@@ -127,13 +132,9 @@ class Store:
                     (position.path, position.device, position.inode, position.length, position.tail),
                 )
 
-    def reset(self, source: str) -> bool:
-        """Forget all about a source; False if nothing was known."""
-        with self._writing():
-            gone = 0
-            for table in ("checkpoints", "delivered", "seen"):
-                gone += self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,)).rowcount
-        return gone > 0
+    def reset(self, source: str) -> None:
+        """Forget all about a source."""
+        self.commit([], forget=[source])
 
     def put(self, source: str, checkpoint: Checkpoint) -> None:
         """Set a source's checkpoint by hand."""
@@ -155,19 +156,32 @@ class Store:
         except sqlite3.Error as error:
             raise self._failed(error) from error
 
+    def _forget(self, source: str) -> None:
+        for table in ("checkpoints", "delivered", "seen"):
+            self._db.execute(f"DELETE FROM {table} WHERE source = ?", (source,))
+
     def _add(self, batch: Batch, keep: Keep) -> None:
         source, checkpoint = batch.source, batch.checkpoint
         until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
-        for keys, met in ((batch.keys, 0), (batch.met, 1)):
-            if keys:
-                self._db.execute(
-                    "INSERT INTO delivered (source, keys, met, beyond, until_at) VALUES (?, ?, ?, ?, ?)",
-                    (source, keys, met, checkpoint is None, until_at),
-                )
+        if batch.is_new_ground:
+            self._db.execute("DELETE FROM delivered WHERE source = ? AND (met = 1 OR beyond = 2)", (source,))
+            self._db.execute("UPDATE delivered SET beyond = 1 WHERE source = ?", (source,))
+        self._insert(source, batch.keys, until_at, beyond=int(checkpoint is None))
+        self._insert(source, batch.met, until_at, beyond=1, met=1)
         if batch.ids and keep.ids:
             self._remember(source, batch.ids, keep.ids)
         if checkpoint is not None:
-            self._move(batch, checkpoint, until_at, keep.overlap_s)
+            self._move(source, checkpoint)
+            if not checkpoint.overlapping:
+                self._leave_ground(source, checkpoint, keep.overlap_s)
+                self._insert(source, batch.again, until_at, beyond=2)
+
+    def _insert(self, source: str, keys: bytes, until_at: float, *, beyond: int, met: int = 0) -> None:
+        if keys:
+            self._db.execute(
+                "INSERT INTO delivered (source, keys, met, beyond, until_at) VALUES (?, ?, ?, ?, ?)",
+                (source, keys, met, beyond, until_at),
+            )
 
     def _remember(self, source: str, ids: bytes, capacity: int) -> None:
         (total,) = self._db.execute("SELECT max(total) FROM seen WHERE source = ?", (source,)).fetchone()
@@ -175,9 +189,7 @@ class Store:
         self._db.execute("INSERT INTO seen (source, ids, total) VALUES (?, ?, ?)", (source, ids, total))
         self._db.execute("DELETE FROM seen WHERE source = ? AND total <= ?", (source, total - capacity))
 
-    def _move(self, batch: Batch, checkpoint: Checkpoint, until_at: float, overlap_s: float) -> None:
-        """Set the checkpoint; once it has left delivered ground, only what an overlap can reach is kept."""
-        source, again = batch.source, batch.again
+    def _move(self, source: str, checkpoint: Checkpoint) -> None:
         self._db.execute(
             f"INSERT OR REPLACE INTO checkpoints (source, {_CHECKPOINT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
@@ -192,21 +204,17 @@ class Store:
                 checkpoint.updated_at,
             ),
         )
-        if checkpoint.overlapping:
-            return
-        reach = (checkpoint.newest_at or checkpoint.updated_at) - overlap_s
+
+    def _leave_ground(self, source: str, checkpoint: Checkpoint, overlap_s: float) -> None:
+        """Nothing but an overlap leads back to what was delivered; keep what one can reach."""
         self._db.execute(
             "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond = 1",
-            (until_at, source),
+            (_until_at(checkpoint), source),
         )
+        reach = min(checkpoint.newest_at or checkpoint.updated_at, checkpoint.updated_at) - overlap_s
         self._db.execute(
             "DELETE FROM delivered WHERE source = ? AND (until_at < ? OR met = 1 OR beyond = 2)", (source, reach)
         )
-        if again:
-            self._db.execute(
-                "INSERT INTO delivered (source, keys, met, beyond, until_at) VALUES (?, ?, 0, 2, ?)",
-                (source, again, until_at),
-            )
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         try:

@@ -4,6 +4,7 @@ The position in an output file stays behind: it belongs to a file of this machin
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,14 +25,14 @@ class SourceState(_Part):
     Attributes:
         checkpoint: Where it stands.
         seen: Its remembered ID keys, oldest first, 32 hexadecimal digits each.
-        delivered: How often each line was delivered that it may meet again, by the line's key.
-        beyond: The same for the lines that its checkpoint has not passed.
+        reach: How often each line was delivered that it may meet again when it starts over, by the line's key.
+        ground: The same for the lines that it will be asked for again in any case.
     """
 
     checkpoint: Checkpoint
     seen: list[str] = []
-    delivered: dict[str, int] = {}
-    beyond: dict[str, int] = {}
+    reach: dict[str, int] = {}
+    ground: dict[str, int] = {}
 
 
 class State(_Part):
@@ -52,12 +53,12 @@ def export(store: Store) -> dict[str, Any]:
     """All that is known, ready for JSON."""
     sources = {}
     for name, checkpoint in store.checkpoints().items():
-        beyond = store.delivered(name, beyond=True)
+        ground = store.ground(name)
         sources[name] = SourceState(
             checkpoint=checkpoint,
             seen=[key.hex() for key in store.seen(name)],
-            delivered=_hex(store.delivered(name, beyond=False) - beyond),
-            beyond=_hex(beyond),
+            reach=_hex(store.reach(name)),
+            ground=_hex(ground),
         )
     return State(version=VERSION, sources=sources, nonces=store.nonces()).model_dump()
 
@@ -77,20 +78,21 @@ def parse(text: str) -> State:
     if state.version != VERSION:
         raise ValueError(f"its version is {state.version}, this Hel reads {VERSION}")
     for source in state.sources.values():
-        for key in (*source.seen, *source.delivered, *source.beyond):
+        for key in (*source.seen, *source.reach, *source.ground):
             if len(bytes.fromhex(key)) != 16:
                 raise ValueError(f"{key} is no key of 32 hexadecimal digits")
     return state
 
 
 def restore(store: Store, state: State) -> None:
-    """Replace what the store knows of these sources."""
+    """Replace what the store knows of these sources, all of them or none."""
+    batches: list[Batch] = []
     for name, source in state.sources.items():
-        store.reset(name)
         seen = bytes.fromhex("".join(source.seen))
-        passed = Batch(name, b"", 0, _packed(source.delivered), seen, b"", source.checkpoint)
-        beyond = Batch(name, b"", 0, _packed(source.beyond), b"", b"", None)
-        store.commit([passed, beyond], state.nonces, None, {name: Keep(len(source.seen))})
+        closed = replace(source.checkpoint, overlapping=False)
+        batches.append(Batch(name, b"", 0, _packed(source.reach), seen, b"", closed, again=_packed(source.ground)))
+    keeps = {name: Keep(len(source.seen)) for name, source in state.sources.items()}
+    store.commit(batches, state.nonces, None, keeps, forget=state.sources)
 
 
 def _hex(counts: Mapping[bytes, int]) -> dict[str, int]:

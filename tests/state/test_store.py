@@ -54,7 +54,7 @@ def test_a_fresh_state_knows_nothing(store: Store) -> None:
     assert store.checkpoint("okta") is None
     assert store.checkpoints() == {}
     assert list(store.seen("okta")) == []
-    assert store.delivered("okta", beyond=False) == Counter()
+    assert store.reach("okta") == Counter()
     assert store.position(Path("/out")) is None
 
 
@@ -69,7 +69,7 @@ def test_sources_do_not_see_each_other(store: Store) -> None:
     store.commit([batch(ids=keys("1"), delivered=keys("a"))], keeps={"okta": Keep(10)})
     assert store.checkpoint("github") is None
     assert list(store.seen("github")) == []
-    assert store.delivered("github", beyond=False) == Counter()
+    assert store.reach("github") == Counter()
 
 
 def test_ids_are_remembered_up_to_the_capacity_the_oldest_forgotten_first(store: Store) -> None:
@@ -80,23 +80,40 @@ def test_ids_are_remembered_up_to_the_capacity_the_oldest_forgotten_first(store:
 
 def test_lines_before_a_moved_checkpoint_are_met_only_in_an_overlap(store: Store) -> None:
     store.commit([batch(delivered=keys("a", "b", "b"))])
-    assert store.delivered("okta", beyond=True) == Counter()
-    assert store.delivered("okta", beyond=False) == counted("a", "b", "b")
+    assert store.ground("okta") == Counter()
+    assert store.reach("okta") == counted("a", "b", "b")
 
 
 def test_lines_beyond_the_checkpoint_are_kept_until_it_passes_them(store: Store) -> None:
     store.commit([batch(None, delivered=keys("a")), batch(None, delivered=keys("b"))])
-    assert store.delivered("okta", beyond=True) == counted("a", "b")
+    assert store.ground("okta") == counted("a", "b")
     store.commit([batch()])
-    assert store.delivered("okta", beyond=True) == Counter()
+    assert store.ground("okta") == Counter()
 
 
 def test_what_was_met_on_delivered_ground_is_not_expected_again_after_a_restart(store: Store) -> None:
     store.commit([batch(None, delivered=keys("a", "b", "b"))])
-    store.commit([batch(replace(CHECKPOINT, overlapping=True), met=keys("a", "b"))])
-    assert store.delivered("okta", beyond=False) == counted("b")
+    store.commit([batch(replace(CHECKPOINT, overlapping=True), delivered=keys("new"), met=keys("a", "b"))])
+    assert store.ground("okta") == counted("b")
+    assert store.reach("okta") == counted("a", "b", "b", "new"), "starting over may meet all of them"
     store.commit([batch()])
-    assert store.delivered("okta", beyond=False) == counted("a", "b", "b"), "the next overlap may meet all of them"
+    assert store.ground("okta") == Counter()
+    assert store.reach("okta") == counted("a", "b", "b", "new")
+
+
+def test_new_ground_is_all_that_an_overlap_can_reach(store: Store) -> None:
+    store.commit([batch(delivered=keys("a", "b"))])
+    assert store.ground("okta") == Counter()
+    start = replace(CHECKPOINT, overlapping=True)
+    store.commit([replace(batch(start, delivered=keys("new"), met=keys("a")), is_new_ground=True)])
+    assert store.ground("okta") == counted("b"), "neither what was met nor what is new"
+    store.commit([replace(batch(start, met=keys("b")), is_new_ground=True)])
+    assert store.ground("okta") == counted("a", "new"), "it started over once more"
+
+
+def test_every_commit_outlasts_a_power_loss(store: Store) -> None:
+    assert store._db.execute("PRAGMA synchronous").fetchone() == (2,)  # noqa: SLF001  # FULL; there is no power to cut
+    assert store._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)  # noqa: SLF001
 
 
 def test_a_page_that_is_asked_for_again_is_expected_again_and_counts_once_in_an_overlap(store: Store) -> None:
@@ -104,24 +121,24 @@ def test_a_page_that_is_asked_for_again_is_expected_again_and_counts_once_in_an_
         again = keys("a", "b", "c")
         delivered = again if number == 0 else b""
         store.commit([replace(batch(delivered=delivered, met=b"" if delivered else again), again=again)])
-        assert store.delivered("okta", beyond=True) == counted("a", "b", "c")
-        assert store.delivered("okta", beyond=False) == counted("a", "b", "c")
+        assert store.ground("okta") == counted("a", "b", "c")
+        assert store.reach("okta") == counted("a", "b", "c")
     store.commit([batch()])
-    assert store.delivered("okta", beyond=True) == Counter()
+    assert store.ground("okta") == Counter()
 
 
 def test_lines_that_no_overlap_can_reach_are_forgotten(store: Store) -> None:
     store.commit([batch(delivered=keys("old"))])
     later = replace(CHECKPOINT, newest_at=NOON + 600 + 6, updated_at=NOON + 600 + 7)
     store.commit([batch(later, delivered=keys("new"))])
-    assert store.delivered("okta", beyond=False) == counted("new")
+    assert store.reach("okta") == counted("new")
 
 
 def test_a_late_event_of_an_idle_org_is_remembered_by_when_it_came(store: Store) -> None:
     came = replace(CHECKPOINT, updated_at=NOON + 1800)  # half an hour after the newest event's own time
     store.commit([batch(came, delivered=keys("late"))])
     store.commit([batch(replace(CHECKPOINT, newest_at=NOON + 1900, updated_at=NOON + 1901))])
-    assert store.delivered("okta", beyond=False) == counted("late")
+    assert store.reach("okta") == counted("late")
 
 
 def test_a_failed_commit_leaves_nothing_behind_and_can_be_made_again(store: Store, path: Path) -> None:
@@ -138,10 +155,9 @@ def test_a_failed_commit_leaves_nothing_behind_and_can_be_made_again(store: Stor
 
 def test_reset_forgets_everything_of_one_source(store: Store) -> None:
     store.commit([batch(delivered=keys("a"), ids=keys("1")), Batch("other", b"", 0, b"", b"", b"", CHECKPOINT)])
-    assert store.reset("okta")
+    store.reset("okta")
     assert store.checkpoints() == {"other": CHECKPOINT}
-    assert store.delivered("okta", beyond=False) == Counter()
-    assert not store.reset("okta")
+    assert store.reach("okta") == Counter()
 
 
 def test_reading_beside_a_writer_neither_waits_nor_writes(store: Store, path: Path) -> None:

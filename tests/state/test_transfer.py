@@ -28,8 +28,8 @@ def test_a_state_moves_through_json_unchanged(tmp_path: Path) -> None:
     transfer.restore(other, transfer.parse(json.dumps(exported)))
     assert transfer.export(other) == exported
     assert other.checkpoint("okta") == CHECKPOINT
-    assert other.delivered("okta", beyond=True) == Counter([key_of(b"b")])
-    assert other.delivered("okta", beyond=False) == Counter([key_of(b"a"), key_of(b"a"), key_of(b"b")])
+    assert other.ground("okta") == Counter([key_of(b"b")])
+    assert other.reach("okta") == Counter([key_of(b"a"), key_of(b"a"), key_of(b"b")])
     assert list(other.seen("okta")) == [key_of(b"1"), key_of(b"2")]
     assert other.nonces() == {"https://org:443": "n"}
 
