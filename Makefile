@@ -1,4 +1,5 @@
 # Everything a newcomer needs: `make run` and `make test`. Both make .venv first.
+MAKEFLAGS += --no-print-directory
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -25,12 +25,13 @@ from hel.poller import Poller, Tick
 from hel.queue import BatchQueue
 from hel.recording import Recorder, recorded_sources
 from hel.replay import replay
-from hel.sinks.adoption import Identify, adopt
+from hel.sinks.adoption import Identify, adopt, unclaimed
 from hel.sinks.file import FileSink
 from hel.sinks.opening import check_output, open_sink
 from hel.sinks.sink import Sink
 from hel.sinks.stream import StreamSink
-from hel.state.lock import StateLock
+from hel.state.lock import StateLock, files_of
+from hel.state.schema import check_file
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.transport import HttpTransport
@@ -66,6 +67,7 @@ class Collector:
     """
 
     def __init__(self, loaded: Loaded, clock: Clock, log: Log) -> None:
+        self._path = loaded.path
         self._config = loaded.config
         self._secrets = loaded.secrets
         self._clock = clock
@@ -80,7 +82,8 @@ class Collector:
             StateError: The state can't be used, or is held (StateLockedError).
         """
         config = self._config.global_
-        check_output(config.output)
+        check_file(config.state.path)
+        check_output(config.output, [self._path, *files_of(config.state.path)])
         with ExitStack() as stack:
             stack.enter_context(StateLock(config.state.path))
             store = stack.enter_context(Store(config.state.path, writable=True))
@@ -88,7 +91,11 @@ class Collector:
             stack.callback(sink.close)
             if isinstance(sink, FileSink):
                 self._adopt(sink, store)
+            store.claim({unclaimed(label): name for label, name in self._labels().items()})
             recorders = {name: Recorder(record_dir / name) for name in self._config.sources} if record_dir else {}
+            if not once:
+                output = str(config.output.path or "stdout")
+                self._log.info("run.started", sources=len(self._config.sources), output=output, state=str(store.path))
             await self._poll(sink, store, store, recorders, once=once)
         return self._outcome
 
@@ -149,7 +156,11 @@ class Collector:
             await self._finish(queue, sink, store, nonces, jobs if once else [*jobs, anyio.sleep_forever], once=once)
 
     async def _account(self, name: str, attempt: Callable[[], Awaitable[Tick | SourceError]]) -> None:
+        self._outcome.failures[name] = SourceError(
+            "it was stopped before it was done", "what was delivered counts, and the next run goes on there"
+        )
         ended = await attempt()
+        del self._outcome.failures[name]
         if isinstance(ended, Tick):
             self._outcome.ticks[name] = ended
         else:
@@ -205,17 +216,22 @@ class Collector:
     def _adopt(self, sink: FileSink, store: Store) -> None:
         """Count what a crash left in the output, before anything is asked for."""
         sources: dict[tuple[str, str], tuple[str, Identify]] = {}
-        for name, source in self._config.sources.items():
-            maker = assembly.line_maker(source)
-            sources[source.source_label_key, source.source_label_value] = (name, partial(assembly.identify, maker))
+        for label, name in self._labels().items():
+            maker = assembly.line_maker(self._config.sources[name])
+            sources[label] = (name, partial(assembly.identify, maker))
         adopted = adopt(sink, store.position(sink.path), sources)
         if adopted:
             self._log.warning(
                 "output.adopted",
                 events=sum(batch.count for batch in adopted),
-                fix="nothing to do: they were written just before a crash, and are not written again",
+                fix="nothing to do: whole lines stood behind what was committed, as a crash leaves them; they stay, "
+                "and are not written again",
             )
         store.commit(adopted, None, sink.flush(), self._keeps())
+
+    def _labels(self) -> dict[tuple[str, str], str]:
+        sources = self._config.sources
+        return {(source.source_label_key, source.source_label_value): name for name, source in sources.items()}
 
     def _queue(self) -> BatchQueue:
         bounds = self._config.global_.queue

@@ -5,7 +5,7 @@ output or the state stops here, is said once, and is tried again; the queue fill
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import anyio.to_thread
@@ -70,20 +70,20 @@ class Emitter:
         if self._sink.torn:
             await self._mend()
         while batches := await self._queue.take(self._sink.room()):
-            await self._deliver(batches)
+            await self._deliver(batches, (batch.lines for batch in batches))
         await self._commit([], None)
 
     async def _mend(self) -> None:
         """Begin with the rest of a line that a crash cut short, or cut what there is of it."""
-        came, batches = await await_line(self._queue, self._sink.torn)
-        if not came:
+        mended = await await_line(self._queue, self._sink.torn)
+        if not mended.came:
             await self._until_done("output", self._sink.mend)
-        if batches:
-            await self._deliver(batches)
+        if mended.batches:
+            await self._deliver(mended.batches, mended.texts)
 
-    async def _deliver(self, batches: list[Batch]) -> None:
-        for batch in batches:
-            self._sink.put(batch.lines)
+    async def _deliver(self, batches: list[Batch], texts: Iterable[bytes]) -> None:
+        for text in texts:
+            self._sink.put(text)
         position = await self._until_done("output", self._write)
         await self._commit(batches, position)
         self._queue.delivered(batches)

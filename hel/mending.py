@@ -5,7 +5,7 @@ nothing else is written. Where it does not come in time (its source is gone, or 
 what is torn is cut.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass
 
 import anyio
 
@@ -15,37 +15,44 @@ from hel.records import Batch
 WITHIN_S = 10.0
 
 
-async def await_line(queue: BatchQueue, torn: bytes, within_s: float = WITHIN_S) -> tuple[bool, list[Batch]]:
-    """Wait for the line that begins with these bytes.
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What came while the torn line was waited for.
+
+    Attributes:
+        batches: In the order in which they came, which is the order of their checkpoints.
+        texts: Their lines in the order in which they are to be written: the torn one first, if it came.
+        came: Whether it did.
+    """
+
+    batches: list[Batch]
+    texts: list[bytes]
+    came: bool
+
+
+async def await_line(queue: BatchQueue, torn: bytes, within_s: float = WITHIN_S) -> Mended:
+    """Wait for the line that begins with these bytes, until the time is over or the queue is closed.
 
     Args:
         queue: Where it comes from.
         torn: How it begins.
         within_s: How long to wait for it.
-
-    Returns:
-        Whether it came before the time was over or the queue was closed; and all that was taken, that line first.
     """
-    taken: list[Batch] = []
+    batches: list[Batch] = []
     with anyio.move_on_after(within_s):
-        while batches := await queue.take(None):
-            for batch in batches:
-                if (start := _find(batch.lines, torn)) is not None:
-                    others = [*taken, *(other for other in batches if other is not batch)]
-                    return True, [_begin_with(batch, start), *others]
-            taken += batches
-    return False, taken
+        while taken := await queue.take(None):
+            batches += taken
+            texts = [batch.lines for batch in batches]
+            for number in range(len(batches) - len(taken), len(batches)):
+                if (at := _find(texts[number], torn)) is not None:
+                    texts[number] = texts[number][: at.start] + texts[number][at.stop :]
+                    return Mended(batches, [batches[number].lines[at], *texts], came=True)
+    return Mended(batches, [batch.lines for batch in batches], came=False)
 
 
-def _find(lines: bytes, torn: bytes) -> int | None:
-    """Where the first line that begins so starts."""
-    if lines.startswith(torn):
-        return 0
-    at = lines.find(b"\n" + torn)
-    return at + 1 if at >= 0 else None
-
-
-def _begin_with(batch: Batch, start: int) -> Batch:
-    """The batch with the line that starts there before its others."""
-    end = batch.lines.index(b"\n", start) + 1
-    return replace(batch, lines=batch.lines[start:end] + batch.lines[:start] + batch.lines[end:])
+def _find(lines: bytes, torn: bytes) -> slice | None:
+    """The first line that begins so."""
+    start = 0 if lines.startswith(torn) else lines.find(b"\n" + torn) + 1
+    if start == 0 and not lines.startswith(torn):
+        return None
+    return slice(start, lines.index(b"\n", start) + 1)

@@ -1,15 +1,17 @@
 """One source's recorded replies, made into lines again: no network, no credentials, no state.
 
 The recordings stand in the order in which the pages were followed, so nothing needs to be followed again; a reply
-that the run could not use then is passed over now.
+that the run could not use then is passed over now, if it was asked for again.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
 
 from hel import recording
+from hel.dedupe import key_of, split_keys
 from hel.errors import ReplyError
 from hel.events import LineMaker
 from hel.memory import Memory
@@ -37,22 +39,30 @@ async def replay(
         log: The source's log.
 
     Returns:
-        The account, or the last page that could not be read.
+        The account, or why a page could not be read, then or later.
     """
-    tick, broken = Tick(), None
+    tick = Tick()
+    broken: dict[str, ReplyError] = {}
+    yielded: dict[str, bytes] = {}
     for path in recording.recordings(directory):
+        url = str(path)
         try:
             request, reply = await anyio.to_thread.run_sync(recording.read, path)
+            url = request.url
             if not 200 <= reply.status < 300:
                 continue
-            page = pager(request.url).read(request, reply)
+            page = pager(url).read(request, reply)
         except ReplyError as error:
-            broken = error
+            broken[url] = error
             log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
             continue
+        # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
+        memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
         async with queue.room(Size(len(page.events), len(reply.body))) as room:
             batch = memory.take(name, page, maker, reply.received_at, last=True)
             room.put(batch)
+        yielded[url] = b"".join(map(key_of, page.events))
+        broken.pop(url, None)
         tick.add(page, batch)
     tick.stand(memory.checkpoint)
-    return broken or tick
+    return next(iter(broken.values()), tick)

@@ -1,6 +1,6 @@
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import anyio
@@ -65,15 +65,17 @@ class WatchedStore(Store):
 
     def commit(
         self,
-        batches: list[Batch],  # type: ignore[override]  # what the emitter gives
+        batches: Iterable[Batch],
         nonces: Mapping[str, str] | None = None,
         position: Position | None = None,
         keeps: Mapping[str, Keep] | None = None,
+        forget: Iterable[str] = (),
     ) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        batches = list(batches)
         self.deeds.append(f"commit {len(batches)}")
-        super().commit(batches, nonces, position, keeps)
+        super().commit(batches, nonces, position, keeps, forget)
 
 
 def batch(source: str = "okta", lines: bytes = b"one\n") -> Batch:

@@ -1,7 +1,7 @@
 import anyio
 import pytest
 
-from hel.mending import await_line
+from hel.mending import Mended, await_line
 from hel.queue import BatchQueue, Size
 from hel.records import Batch
 
@@ -17,28 +17,26 @@ async def put(queue: BatchQueue, each: Batch) -> None:
         room.put(each)
 
 
-async def test_the_torn_line_comes_first_and_nothing_is_lost() -> None:
+async def test_the_torn_line_is_written_first_and_the_order_of_the_checkpoints_stays() -> None:
     queue = BatchQueue(100, 10_000)
-    others = batch(b"five\n", source="other")
-    await put(queue, others)
-    await put(queue, batch(b"one\n", b"two\n", b"three\n"))
-    came, batches = await await_line(queue, b"tw")
-    assert came
-    assert [each.lines for each in batches] == [b"two\none\nthree\n", b"five\n"]
+    batches = [batch(b"five\n", source="other"), batch(b"one\n", b"two\n", b"three\n")]
+    for each in batches:
+        await put(queue, each)
+    mended = await await_line(queue, b"tw")
+    assert mended == Mended(batches, [b"two\n", b"five\n", b"one\nthree\n"], came=True)
 
 
 async def test_the_first_line_of_a_batch_may_be_the_torn_one() -> None:
     queue = BatchQueue(100, 10_000)
     await put(queue, batch(b"one\n", b"two\n"))
-    assert await await_line(queue, b"one") == (True, [batch(b"one\n", b"two\n")])
+    assert (await await_line(queue, b"one")).texts == [b"one\n", b"two\n"]
 
 
 async def test_bytes_in_the_middle_of_a_line_are_not_its_beginning() -> None:
     queue = BatchQueue(100, 10_000)
     await put(queue, batch(b"one two\n"))
     queue.close()
-    came, batches = await await_line(queue, b"two")
-    assert (came, batches) == (False, [batch(b"one two\n")])
+    assert await await_line(queue, b"two") == Mended([batch(b"one two\n")], [b"one two\n"], came=False)
 
 
 async def test_a_line_that_comes_later_is_waited_for() -> None:
@@ -51,11 +49,12 @@ async def test_a_line_that_comes_later_is_waited_for() -> None:
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(later)
-        came, batches = await await_line(queue, b"two")
-    assert (came, batches) == (True, [batch(b"two\n"), batch(b"one\n")])
+        mended = await await_line(queue, b"two")
+    assert mended == Mended([batch(b"one\n"), batch(b"two\n")], [b"two\n", b"one\n", b""], came=True)
 
 
 async def test_what_does_not_come_in_time_is_given_up_and_what_came_is_kept() -> None:
     queue = BatchQueue(100, 10_000)
     await put(queue, batch(b"one\n"))
-    assert await await_line(queue, b"two", within_s=0.02) == (False, [batch(b"one\n")])
+    mended = await await_line(queue, b"two", within_s=0.02)
+    assert mended == Mended([batch(b"one\n")], [b"one\n"], came=False)

@@ -173,6 +173,13 @@ deliveries = st.builds(
     None,
     [0, 0, 0],
 )
+@example(
+    [Delivery(((1, 1),), Loss("write", 0.5, 0)), Delivery(((1, 0), (1, 1)), None), Delivery((), None)],
+    False,
+    False,
+    None,
+    [0],
+)
 @settings(max_examples=120)
 def test_whatever_the_power_does_every_event_is_in_the_file_once(
     lives: list[Delivery], dedupe: bool, whole_ticks: bool, rotate: Rotation | None, kinds: list[int]

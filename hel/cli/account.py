@@ -26,7 +26,7 @@ def account(outcome: Outcome, *, as_json: bool) -> None:
 def in_words(tick: Tick) -> str:
     """What one tick brought, for a person."""
     if tick.finished and not tick.pages:
-        return "finished: its bounded query was read to the end; change `until` to go on"
+        return "nothing was asked: the source is finished, its query was read to its end; change it to go on"
     parts = [_count(tick.pages, "page"), _count(tick.events, "event")]
     if tick.duplicates:
         parts.append(f"{_count(tick.duplicates, 'duplicate')} left out")

@@ -1,11 +1,13 @@
 """The commands and their options. What they need is imported when they run, so that `hel --help` stays quick."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from hel import __version__
+from hel.cli import process
 
 app = typer.Typer(
     name="hel",
@@ -37,7 +39,11 @@ Source = Annotated[str, typer.Argument(metavar="NAME", help="The source's name, 
 
 def main() -> None:
     """Run the command line (the `hel` command)."""
-    app(prog_name="hel")
+    process.begin()
+    try:
+        app(prog_name="hel")
+    finally:
+        process.end()
 
 
 def _show_version(wanted: bool) -> None:
@@ -88,6 +94,8 @@ def run(
     ] = None,
 ) -> None:
     """Collect: NDJSON on stdout or to a file, the log on stderr."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        process.end_on(number, 1 if once else 0)
     from hel.cli import run as command
 
     wanted = command.Wanted(once, tuple(source or ()), output, output_rotate, record_dir, replay_dir)

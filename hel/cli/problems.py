@@ -1,5 +1,6 @@
 """How a failure ends a command: one clear message on stderr, and the exit code of the contract."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def config_path(given: Path | None) -> Path:
 
 def say(text: str) -> None:
     """A line for a person, on stderr."""
-    sys.stderr.write(f"{printable(text, limit=4000)}\n")
+    with contextlib.suppress(OSError, ValueError):  # nobody hears it; what is done is done all the same
+        sys.stderr.write(f"{printable(text, limit=4000)}\n")
+        sys.stderr.flush()
 
 
 @contextmanager
@@ -31,6 +34,7 @@ def reported() -> Iterator[None]:
     """End the command where a HelError gets out, with its message and its exit code."""
     try:
         yield
+        sys.stdout.flush()
     except ConfigError as error:
         for line in error.problems or (f"hel: {error}",):
             say(line)
@@ -39,7 +43,9 @@ def reported() -> Iterator[None]:
         say(f"hel: {error}")
         code = HELD if isinstance(error, StateLockedError) else UNUSABLE if isinstance(error, StateError) else FAILED
         raise typer.Exit(code) from None
-    except BrokenPipeError:
-        # What reads our stdout has had enough; keep the interpreter from complaining about it at exit.
+    except OSError as error:
+        # Our stdout is full, or its reader has had enough; keep the interpreter from trying it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"hel: stdout can't be written: {error.strerror}")
         raise typer.Exit(FAILED) from None

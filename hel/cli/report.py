@@ -13,7 +13,6 @@ from hel.config.auth import OAuth2Auth
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
 from hel.errors import HelError
-from hel.poller import Tick
 
 
 class Report:
@@ -66,15 +65,18 @@ class Report:
         if outcome.output is not None:
             self._crossed("output", outcome.output)
         for tick in outcome.ticks.values():
-            self._passed("events", _events(tick))
-            if not tick.events and not tick.duplicates:
+            self._passed("events", in_words(tick))
+            if tick.pages and not tick.events and not tick.duplicates:
                 self._say(
                     "    no events: the time range or a filter may exclude them; try without `from` and `filter` first"
                 )
         if (limit := self._answered.get("rate_limit")) is not None:
             self._passed("rate limit", f"{self._answered['rate_remaining']} of {limit} requests left in this window")
         for tick in outcome.ticks.values():
-            self._passed("next tick", f"would start at {tick.resume or 'the beginning'}; the state was not moved")
+            start = (
+                "none: the source is finished" if tick.finished else f"would start at {tick.resume or 'the beginning'}"
+            )
+            self._passed("next tick", f"{start}; the state was not moved")
 
     def _failed(self, error: HelError) -> None:
         needs_token = isinstance(self._source.auth, OAuth2Auth) and not self._minted
@@ -105,7 +107,3 @@ def _token(fields: Mapping[str, Any]) -> str:
     lifetime = fields["lifetime_s"]
     lasts = f"for {lifetime / 60:.0f} minutes" if lifetime else "for a time that the server did not say"
     return f"{fields['type']}, {lasts}, scopes: {fields['scopes'] or 'not said'}"
-
-
-def _events(tick: Tick) -> str:
-    return in_words(tick) if tick.pages else "none: the source is finished"

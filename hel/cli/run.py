@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import typer
 
+from hel.cli import process
 from hel.cli.account import account
 from hel.cli.problems import FAILED, config_path, reported, say
 from hel.clock import SystemClock
@@ -51,6 +52,8 @@ def run(config: Path | None, wanted: Wanted) -> None:
             with_secrets=wanted.replay_dir is None,
         )
         settings = loaded.config.global_
+        if settings.output.path is None and process.stdout_is_closed():
+            raise ConfigError("stdout is closed, and there is no other output", "name a file with -o PATH")
         outcome = anyio.run(_collect, loaded, wanted)
         if wanted.once or wanted.replay_dir:
             account(outcome, as_json=settings.log_format == "json")

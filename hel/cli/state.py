@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,12 +15,13 @@ import typer
 
 from hel.cli.account import age
 from hel.cli.problems import config_path, reported, say
-from hel.config.load import load_global
+from hel.config.load import load_global, source_names
 from hel.errors import ConfigError
 from hel.events import parse_time
 from hel.records import Checkpoint
 from hel.state import transfer
 from hel.state.lock import StateLock
+from hel.state.schema import check_file
 from hel.state.store import Store
 from hel.telemetry.printable import printable
 
@@ -51,9 +53,10 @@ def reset(config: Path | None, name: str) -> None:
 def set_(config: Path | None, name: str, key: str, value: str) -> None:
     """Change one value of one checkpoint."""
     with _writing(config) as store:
-        before = store.checkpoint(name) or Checkpoint("")
+        known = dict.fromkeys(source_names(config_path(config)), Checkpoint("")) | store.checkpoints()
+        before = _known(known, name, store.path)
         after = _changed(before, key, value)
-        store.put(name, after)
+        store.put(name, replace(after, updated_at=time.time()))
         say(f"{name}: {key} is now {getattr(after, key)!r} (before: {getattr(before, key)!r})")
 
 
@@ -133,5 +136,6 @@ def _reading(config: Path | None) -> Iterator[Store]:
 def _writing(config: Path | None) -> Iterator[Store]:
     with reported():
         path = load_global(config_path(config), os.environ).state.path
+        check_file(path)
         with StateLock(path), Store(path, writable=True) as store:
             yield store

@@ -102,6 +102,15 @@ def load_global(path: Path, environ: Mapping[str, str]) -> GlobalConfig:
     raise config_error(path, loader.problems)
 
 
+def source_names(path: Path) -> list[str]:
+    """The names of the sources in a file, in its order, whether they are right or not.
+
+    Raises:
+        ConfigError: The file can't be read as YAML.
+    """
+    return _Loader(path, read_document(path), {}).names()
+
+
 def _check_names(only: Collection[str], names: list[str], path: Path) -> None:
     known = ", ".join(names) or "none"
     problems = [

@@ -33,7 +33,8 @@ def adopt(
         sources: By label key and value: the source's name, and how it tells its events' IDs.
 
     Returns:
-        One batch a source, without lines and without a checkpoint: delivered beyond it.
+        One batch a source, without lines and without a checkpoint: delivered beyond it. Lines of a source that does not
+        run now are batched under its label, for it to claim when it runs again.
     """
     if not sink.committed(known):
         _mend_unknown(sink)
@@ -48,9 +49,7 @@ def adopt(
             break
         length += len(line)
         label, event = read
-        if label not in sources:
-            continue
-        name, identify = sources[label]
+        name, identify = sources.get(label, (unclaimed(label), _no_identity))
         keys.setdefault(name, bytearray()).extend(key_of(event))
         ids.setdefault(name, bytearray()).extend(identify(event) or b"")
     _leave_torn(sink, length, text[length - start :])
@@ -58,6 +57,15 @@ def adopt(
         Batch(name, b"", len(packed) // KEY_BYTES, bytes(packed), bytes(ids[name]), b"", None)
         for name, packed in keys.items()
     ]
+
+
+def unclaimed(label: tuple[str, str]) -> str:
+    """The name under which a label's lines wait for their source; no source may have such a name."""
+    return f"label {label[0]}={label[1]}"
+
+
+def _no_identity(_: bytes) -> bytes | None:
+    return None
 
 
 def _mend_unknown(sink: FileSink) -> None:

@@ -2,17 +2,24 @@
 
 import os
 import stat
+from collections.abc import Iterable
+from pathlib import Path
 
 from hel.clock import Clock
 from hel.config.models import OutputConfig
 from hel.errors import ConfigError, SinkError
 from hel.sinks.file import FileSink
+from hel.sinks.locked_file import LockedFile
 from hel.sinks.stream import StreamSink
 from hel.telemetry.log import Log
 
 
-def check_output(output: OutputConfig) -> None:
+def check_output(output: OutputConfig, apart_from: Iterable[Path] = ()) -> None:
     """See whether the output can be opened, before anything is made.
+
+    Args:
+        output: Where the lines go.
+        apart_from: Files that must not be written over.
 
     Raises:
         ConfigError: It can't.
@@ -24,10 +31,17 @@ def check_output(output: OutputConfig) -> None:
         raise ConfigError(f"the output {path} is a folder", f"name a file in it, such as {path / 'events.ndjson'}")
     if not path.parent.is_dir():
         raise ConfigError(f"the output's folder {path.parent} does not exist", f"mkdir -p {path.parent}")
+    if path.resolve() in {other.resolve() for other in apart_from}:
+        raise ConfigError(f"the output {path} is Hel's own configuration or state", "choose another with -o")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
         raise ConfigError(
             f"the output {path} can't be written: permission denied", "let Hel's user write there, or use another -o"
         )
+    if path.is_file():
+        try:
+            LockedFile(path).close()
+        except SinkError as error:
+            raise ConfigError(error.message, error.fix) from None
 
 
 def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | StreamSink:
@@ -36,9 +50,9 @@ def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | Stream
     Raises:
         ConfigError: It can't be opened.
     """
-    path = output.path
-    if path is None:
+    if output.path is None:
         return StreamSink()
+    path = output.path.resolve()  # one file has one name, by whatever way it was given
     if not path.exists() or stat.S_ISREG(path.stat().st_mode):
         try:
             return FileSink(path, output.rotate, clock, log)

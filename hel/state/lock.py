@@ -8,6 +8,13 @@ from typing import Self
 
 from hel.errors import StateError, StateLockedError
 
+_SUFFIX = ".lock"
+
+
+def files_of(state: Path) -> list[Path]:
+    """The state file and those that SQLite and the lock keep beside it."""
+    return [state, *(state.with_name(f"{state.name}{suffix}") for suffix in ("-wal", "-shm", "-journal", _SUFFIX))]
+
 
 class StateLock:
     """Held while a command may write the state.
@@ -18,7 +25,7 @@ class StateLock:
 
     def __init__(self, state: Path) -> None:
         self._state = state
-        self._path = state.with_name(f"{state.name}.lock")
+        self._path = state.with_name(f"{state.name}{_SUFFIX}")
         self._fd = -1
 
     def __enter__(self) -> Self:

@@ -3,7 +3,9 @@
 The rule: a file that is not ours, is damaged, or comes from a newer Hel is left exactly as it is.
 """
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 from hel.errors import StateError
@@ -63,17 +65,39 @@ A blob stands last in its row, so that the columns before it are read without it
 VERSION = len(MIGRATIONS)
 
 
+def check_file(path: Path) -> None:
+    """See whether there is a state file, or may be one, before anything is made or locked.
+
+    SQLite itself would replay a foreign journal first.
+
+    Raises:
+        StateError: What is there is no state; it is left untouched.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise StateError(f"the state {path} is no regular file", "name a file in `global.state.path`")
+        with path.open("rb") as file:
+            head = file.read(16)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _closed(path, error.strerror or str(error)) from error
+    if head and head != b"SQLite format 3\x00":
+        raise _unusable(path, "it is no SQLite database")
+
+
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     """Open a state file, make it where it is missing and `writable`, and bring it to this version.
 
     Raises:
         StateError: It is not ours, damaged, from a newer Hel, or can't be opened; it is left untouched.
     """
-    _check_header(path)
+    check_file(path)
     try:
-        mode = "rwc" if writable else "ro"
+        if writable and not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
+            f"{path.absolute().as_uri()}?{_mode(path, writable=writable)}",
             uri=True,
             isolation_level=None,
             check_same_thread=False,  # the emitter's worker threads take turns
@@ -82,7 +106,6 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         try:
             _check_ours(connection, path)
             if writable:
-                path.chmod(0o600)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
                 _migrate(connection)
@@ -90,23 +113,19 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
             connection.close()
             raise
     except sqlite3.Error as error:
-        raise _unusable(path, str(error)) from error
+        is_damaged = error.sqlite_errorname.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT"))
+        raise (_unusable if is_damaged else _closed)(path, str(error)) from error
     except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
+        raise _closed(path, error.strerror or str(error)) from error
     return connection
 
 
-def _check_header(path: Path) -> None:
-    """Look at the first bytes before SQLite does, which would replay a foreign journal."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise _unusable(path, error.strerror or str(error)) from error
-    if head and head != b"SQLite format 3\x00":
-        raise _unusable(path, "it is no SQLite database")
+def _mode(path: Path, *, writable: bool) -> str:
+    """How SQLite opens it (https://www.sqlite.org/uri.html). A reader makes files beside it, unless it may not."""
+    if writable:
+        return "mode=rw"
+    is_at_rest = not path.with_name(f"{path.name}-wal").exists()
+    return "mode=ro&immutable=1" if is_at_rest and not os.access(path.parent, os.W_OK) else "mode=ro"
 
 
 def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
@@ -134,6 +153,13 @@ def _migrate(connection: sqlite3.Connection) -> None:
     steps = "".join(MIGRATIONS[version:])
     connection.executescript(
         f"BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {steps} PRAGMA user_version = {VERSION}; COMMIT;"
+    )
+
+
+def _closed(path: Path, why: str) -> StateError:
+    return StateError(
+        f"the state {path} can't be opened: {why}",
+        "run this as the user that runs Hel, and look at the owner, mode and free space of the file and its folder",
     )
 
 

@@ -136,6 +136,18 @@ class Store:
         """Forget all about a source."""
         self.commit([], forget=[source])
 
+    def claim(self, names: Mapping[str, str]) -> None:
+        """Let sources take over what was recorded under other names.
+
+        Args:
+            names: The source's name by the other one.
+        """
+        others = {name for (name,) in self._read("SELECT DISTINCT source FROM delivered")} & names.keys()
+        if others:
+            with self._writing():
+                for other in others:
+                    self._db.execute("UPDATE delivered SET source = ? WHERE source = ?", (names[other], other))
+
     def put(self, source: str, checkpoint: Checkpoint) -> None:
         """Set a source's checkpoint by hand."""
         self.commit([Batch(source, b"", 0, b"", b"", b"", checkpoint)])

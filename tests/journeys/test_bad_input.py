@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.workshop import OAUTH2, PYTHON, SSWS, Ended, Workshop, source, until
+from tests.journeys.workshop import HEL, OAUTH2, PYTHON, SSWS, Ended, Workshop, source, until
 
 EVERY_RUN = [("validate",), ("run", "--once"), ("run",), ("test", "--source", "okta-audit")]
 ENVIRONMENT = {"OKTA_DOMAIN": "127.0.0.1:9", "OKTA_API_TOKEN": "marked-secret", "OKTA_CLIENT_ID": "0oa1"}
@@ -156,6 +156,71 @@ def test_a_state_that_is_not_sqlite_is_left_untouched_and_the_way_on_is_named(
     path.write_text("not a database")
     refused(bare.hel(*command), str(path), "left untouched", "mv hel-state.db hel-state.db.bad", "hel state import")
     assert path.read_text() == "not a database"
+
+
+@pytest.mark.parametrize("path", ["/dev/null", ".", "folder"])
+def test_a_state_that_is_no_regular_file_is_not_touched(bare: Workshop, path: str) -> None:
+    bare.configure({"okta-audit": source(SSWS)}, state={"path": path})
+    (bare.folder / "folder").mkdir()
+    mode = Path("/dev/null").stat().st_mode
+    for command in (("run", "--once"), ("state", "reset", "okta-audit")):
+        refused(bare.hel(*command), "no regular file", "global.state.path")
+    assert files(bare.folder) == ["folder", "hel.yaml"]
+    assert Path("/dev/null").stat().st_mode == mode
+    assert not Path("/dev/null.lock").exists()
+
+
+@pytest.mark.parametrize("output", ["hel-state.db", "./hel-state.db-wal", "hel-state.db.lock", "hel.yaml"])
+def test_an_output_that_is_hels_own_file(bare: Workshop, output: str) -> None:
+    bare.configure({"okta-audit": source(SSWS)})
+    refused(bare.hel("run", "--once", "-o", output), output.removeprefix("./"), "own configuration or state")
+    assert files(bare.folder) == ["hel.yaml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_is_told_whose_state_it_is_and_not_to_throw_it_away(workshop: Workshop) -> None:
+    workshop.hel("run", "--once")
+    for folder in (workshop.folder, *workshop.folder.parents):
+        if folder.stat().st_uid == 0 and str(folder).startswith("/tmp/"):  # noqa: S108  # pytest's own
+            folder.chmod(0o755)
+    for path in workshop.folder.glob("hel-state.db*"):
+        path.chmod(0o600)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", HEL, "state", "show"],
+        cwd=workshop.folder,
+        env=workshop.environ(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"run this as the user that runs Hel" in done.stderr, done.stderr
+    assert b"mv " not in done.stderr
+    (workshop.folder / "hel-state.db").chmod(0o644)
+    done = subprocess.run(
+        ["setpriv", "--reuid=65534", "--clear-groups", HEL, "state", "show"],
+        cwd=workshop.folder,
+        env=workshop.environ(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(b"okta-audit")
+
+
+@pytest.mark.parametrize("arguments", [("schema",), ("state", "show")])
+def test_an_answer_that_cannot_be_written_is_one_line(workshop: Workshop, arguments: tuple[str, ...]) -> None:
+    workshop.hel("run", "--once")
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [HEL, *arguments],
+            cwd=workshop.folder,
+            env=workshop.environ(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"hel: stdout can't be written: No space left on device\n"
 
 
 def test_a_state_from_a_newer_version_is_left_untouched_and_the_commands_to_go_on_are_named(bare: Workshop) -> None:

@@ -116,16 +116,14 @@ def test_lesson_1_an_empty_page_with_next_ends_the_tick_and_the_cursor_is_kept(o
 def test_lesson_2_a_live_edge_that_trickles_stays_inside_the_request_budget(open_workshop: Opening) -> None:
     workshop = open_workshop(events=0, rate_limit=12, window_s=3)
     workshop.configure({"okta-audit": LIVE})
-    process = workshop.start("run")
-    end = time.monotonic() + 7
-    while time.monotonic() < end:
+    process = workshop.start("run", "--output", "events.ndjson")
+    for _ in range(60):
         workshop.org.log.append(1)
         time.sleep(0.1)
-    ended = stop(process)
-    assert ended.code == 0
+    until(lambda: len(workshop.written()) == 60)
+    assert stop(process).code == 0
     assert workshop.org.ledger.violations == []
-    assert ended.uuids == workshop.org.log.uuids[: len(ended.uuids)]
-    assert len(ended.uuids) > 30
+    assert workshop.written() == workshop.org.log.uuids
 
 
 def test_lesson_3_an_idle_org_costs_one_request_a_tick(workshop: Workshop) -> None:
@@ -175,9 +173,10 @@ def test_lesson_6_killed_in_the_middle_of_a_catch_up_it_resumes_at_the_page_wher
 
 
 def test_lesson_7_a_crash_between_fetch_and_write_loses_nothing(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source(SSWS)})
     workshop.org.fault(Fault(kind="stall", seconds=30, skip=1))
     process = workshop.start("run", "--output", "events.ndjson")
-    until(lambda: len(workshop.org.ledger.served) >= 500 and len(workshop.written()) >= 500)
+    until(lambda: len(workshop.org.ledger.requests) >= 2)
     process.kill()
     process.communicate()
     assert workshop.hel("run", "--once", "--output", "events.ndjson").code == 0
@@ -243,14 +242,15 @@ def test_lesson_29_cursors_of_8_kib_with_commas_and_semicolons_are_used_byte_for
     assert max(len(request.target) for request in workshop.org.ledger.requests) > 8192
 
 
-def test_a_changed_filter_starts_over_with_an_overlap_says_so_and_repeats_nothing(workshop: Workshop) -> None:
+def test_a_changed_question_starts_over_with_an_overlap_says_so_and_repeats_nothing(workshop: Workshop) -> None:
     first = workshop.hel("run", "--once")
     workshop.org.log.append(5)
-    workshop.configure({"okta-audit": source(query_params={"limit": "400"})})
+    workshop.configure({"okta-audit": source(query_params={"limit": "400", "filter": 'eventType ne "x"'})})
     second = workshop.hel("run", "--once")
     assert first.uuids + second.uuids == workshop.org.log.uuids
-    assert "question.changed" in second.err
-    assert "200 duplicates" in second.err or "duplicate" in second.err
+    assert len(second.logged("question.changed")) == 1
+    assert second.logged("tick.finished")[0]["duplicates"] > 100
+    assert "eventType" not in second.err
 
 
 def test_max_pages_ends_the_tick_says_once_that_it_is_behind_and_the_next_one_goes_on(workshop: Workshop) -> None:

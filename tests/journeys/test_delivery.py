@@ -7,7 +7,8 @@ import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,67 @@ def line_of(workshop: Workshop, number: int) -> bytes:
     published = json.loads(event)["published"]
     head = f'{{"ts":"{published}","source":"okta-audit","endpoint":"/api/v1/logs","event":'.encode()
     return head + event + b',"meta":{}}\n'
+
+
+@contextmanager
+def crash_before_commit(workshop: Workshop) -> Iterator[None]:
+    """What is run inside is as if the process had been killed after its lines were fsynced and before its commit."""
+    state = workshop.folder / "hel-state.db"
+    saved = state.read_bytes()
+    yield
+    for path in workshop.folder.glob("hel-state.db*"):
+        path.unlink()
+    state.write_bytes(saved)
+
+
+@pytest.mark.parametrize("dedupe", [None, {"id_path": "uuid"}], ids=["without dedupe", "with dedupe"])
+def test_lines_that_were_written_and_not_committed_are_adopted(
+    workshop: Workshop, dedupe: dict[str, str] | None
+) -> None:
+    workshop.configure({"okta-audit": source(SSWS, query_params=SMALL, dedupe=dedupe)})
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    workshop.org.log.append(250)
+    with crash_before_commit(workshop):
+        assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    assert len(workshop.written()) == 1450
+    ended = workshop.hel("run", "--once", *TO_FILE)
+    assert ended.code == 0
+    assert ended.logged("output.adopted")[0]["events"] == 250
+    assert workshop.written() == workshop.org.log.uuids
+
+
+@pytest.mark.parametrize("between", ["other source only", "other source removed from the config", "other spelling"])
+def test_adopted_lines_wait_for_their_source_whatever_runs_first(workshop: Workshop, between: str) -> None:
+    one, two = source(SSWS, query_params=SMALL), source(SSWS, query_params=SMALL, source_label_key="from")
+    workshop.configure({"one": one, "two": two})
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    workshop.org.log.append(50)
+    with crash_before_commit(workshop):
+        assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    if between == "other spelling":
+        (workshop.folder / "x").mkdir()
+        assert workshop.hel("run", "--once", "--output", "x/../events.ndjson").code == 0
+    elif between == "other source only":
+        assert workshop.hel("run", "--once", *TO_FILE, "--source", "one").code == 0
+    else:
+        workshop.configure({"one": one})
+        assert workshop.hel("run", "--once", *TO_FILE).code == 0
+        workshop.configure({"one": one, "two": two})
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    lines = [json.loads(line) for line in workshop.output.read_bytes().splitlines()]
+    for key, name in (("source", "one"), ("from", "two")):
+        uuids = [line["event"]["uuid"] for line in lines if line.get(key) == name]
+        assert uuids == workshop.org.log.uuids
+
+
+def test_a_link_to_the_output_is_followed_and_rotation_stays_beside_the_file(workshop: Workshop) -> None:
+    (workshop.folder / "disk").mkdir()
+    workshop.output.symlink_to("disk/real.ndjson")
+    workshop.configure({"okta-audit": source(SSWS, query_params=SMALL)})
+    assert workshop.hel("run", "--once", *TO_FILE, "--output-rotate", "size:0.5").code == 0
+    assert workshop.output.is_symlink()
+    assert all(path.name.startswith("real.ndjson") for path in (workshop.folder / "disk").iterdir())
+    assert len(list((workshop.folder / "disk").iterdir())) > 2
 
 
 def test_a_torn_line_is_completed_so_that_a_shipper_which_has_read_half_of_it_goes_on_undisturbed(

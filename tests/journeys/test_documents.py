@@ -1,6 +1,7 @@
 """What README and examples show is true: every YAML loads, every command runs."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -116,7 +117,8 @@ def test_no_file_names_an_index_host_or_a_path_of_this_machine() -> None:
 @pytest.mark.skipif(not (ROOT / ".venv" / ".ready").exists(), reason="`make test` makes .venv; here somebody else did")
 def test_make_run_collects_from_the_bundled_org_and_leaves_nothing_behind() -> None:
     before = set((ROOT / "examples").iterdir())
-    ended = subprocess.run(["make", "run"], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    env = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
+    ended = subprocess.run(["make", "run"], cwd=ROOT, env=env, capture_output=True, check=False, timeout=60)
     assert ended.returncode == 0, ended.stderr.decode()
     lines = ended.stdout.splitlines()
     assert len(lines) > 100

@@ -1,5 +1,8 @@
 """Record once with credentials, replay as often as wanted without."""
 
+import os
+
+from examples.okta_org import Fault
 from tests.journeys.workshop import SSWS, Workshop, source, stop, until
 
 OFFLINE = {"OKTA_API_TOKEN": None, "OKTA_CLIENT_ID": None, "OKTA_CLIENT_PRIVATE_KEY": None, "SSL_CERT_FILE": None}
@@ -52,6 +55,28 @@ def test_a_replay_follows_every_tick_of_a_continuous_run(workshop: Workshop) -> 
     stop(process)
     replayed = workshop.hel("run", "--once", "--replay-dir", "recordings", env=OFFLINE)
     assert replayed.out == workshop.output.read_bytes()
+
+
+def test_a_recording_that_was_interrupted_and_continued_replays_every_event_once(workshop: Workshop) -> None:
+    reader, writer = os.pipe()
+    process = workshop.start("run", "--once", "--record-dir", "recordings", stdout=writer)
+    until(lambda: len(workshop.org.ledger.served) >= 1000)
+    process.kill()  # nobody has read what was written
+    process.communicate()
+    os.close(reader)
+    os.close(writer)
+    continued = workshop.hel("run", "--once", "--record-dir", "recordings")
+    assert continued.uuids == workshop.org.log.uuids
+    replayed = workshop.hel("run", "--once", "--replay-dir", "recordings", env=OFFLINE)
+    assert replayed.uuids == workshop.org.log.uuids
+
+
+def test_a_page_that_was_spoiled_and_asked_for_again_does_not_spoil_the_replay(workshop: Workshop) -> None:
+    workshop.org.fault(Fault(kind="bad_json", skip=1))
+    assert workshop.hel("run", "--once", "--record-dir", "recordings").code == 1
+    assert workshop.hel("run", "--once", "--record-dir", "recordings").code == 0
+    replayed = workshop.hel("run", "--once", "--replay-dir", "recordings", env=OFFLINE)
+    assert (replayed.code, replayed.uuids) == (0, workshop.org.log.uuids), replayed.err
 
 
 def test_an_event_without_a_time_keeps_the_time_of_its_collection(workshop: Workshop) -> None:

@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
+
 from examples.okta_org import Fault
-from tests.journeys.workshop import SSWS, Workshop, source, stop, until
+from tests.journeys.workshop import HEL, SSWS, Workshop, source, stop, until
 
 Opening = Callable[..., Workshop]
 
@@ -132,3 +135,91 @@ def test_stdout_holds_ndjson_and_nothing_else_at_the_loudest_level(workshop: Wor
         "token.minted",
         "tick.finished",
     }
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [("run", "--once"), ("test", "--source", "okta-audit")])
+def test_a_single_run_that_was_stopped_is_no_success(
+    open_workshop: Opening, command: tuple[str, ...], number: int
+) -> None:
+    workshop = open_workshop(events=3000)
+    slow = {"rate_limit": {"page_delay_secs": 0.1}}
+    workshop.configure({"okta-audit": source(SSWS, query_params={"limit": "100"}, resilience=slow)})
+    with (workshop.folder / "out").open("wb") as out:
+        process = workshop.start(*command, stdout=out.fileno())
+        until(lambda: len(workshop.org.ledger.requests) >= 3)
+        ended = stop(process, number)
+    assert ended.code == 1
+    assert "stopped before it was done" in ended.err
+    delivered = (workshop.folder / "out").read_bytes().splitlines()
+    assert delivered
+    if command[0] == "run":
+        uuids = [json.loads(line)["event"]["uuid"] for line in delivered]
+        assert uuids + workshop.hel("run", "--once").uuids == workshop.org.log.uuids
+
+
+@pytest.mark.parametrize("once", [(), ("--once",)])
+def test_a_signal_while_it_starts_is_obeyed_quietly(workshop: Workshop, once: tuple[str, ...]) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        for delay_s in (0.1, 0.2, 0.3):
+            process = workshop.start("run", *once, "-o", "events.ndjson")
+            time.sleep(delay_s)
+            ended = stop(process, number)
+            assert ended.code in {0, 1, -number}, ended.err  # Python itself may still be starting
+            assert "Traceback" not in ended.err
+
+
+@pytest.mark.parametrize("stderr", ["/dev/full", "a reader that is gone"])
+def test_a_log_that_cannot_be_written_does_not_stop_the_collecting(workshop: Workshop, stderr: str) -> None:
+    workshop.configure(log_level="debug")
+    if stderr == "/dev/full":
+        writer = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+    process = subprocess.Popen(
+        [HEL, "run", "-o", "events.ndjson"], cwd=workshop.folder, env=workshop.environ(), stderr=writer
+    )
+    os.close(writer)
+    until(lambda: len(workshop.written()) == 1200)
+    workshop.org.log.append(3)
+    until(lambda: len(workshop.written()) == 1203)
+    process.terminate()
+    assert process.wait(timeout=20) == 0
+
+
+@pytest.mark.parametrize("closed", ["0<&-", "2>&-", "0<&- 2>&-"])
+def test_closed_standard_streams_do_no_harm(workshop: Workshop, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "{HEL}" run --once -o events.ndjson {closed}'],
+        cwd=workshop.folder,
+        env=workshop.environ(),
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert workshop.written() == workshop.org.log.uuids
+
+
+def test_a_closed_stdout_is_refused_unless_there_is_another_output(workshop: Workshop) -> None:
+    for flags, code in (("", 2), ("-o events.ndjson", 0)):
+        done = subprocess.run(
+            ["sh", "-c", f'exec "{HEL}" run --once {flags} >&-'],
+            cwd=workshop.folder,
+            env=workshop.environ(),
+            stderr=subprocess.PIPE,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == code
+        assert (b"stdout is closed" in done.stderr) == (code == 2)
+
+
+def test_it_says_what_it_does_when_it_starts(workshop: Workshop) -> None:
+    process = workshop.start("run", "-o", "events.ndjson")
+    until(lambda: len(workshop.written()) == 1200)
+    ended = stop(process)
+    (started,) = ended.logged("run.started")
+    assert started["sources"] == 1
+    assert started["output"].endswith("events.ndjson")
+    assert started["state"].endswith("hel-state.db")

@@ -52,6 +52,16 @@ def test_set_refuses_what_makes_no_sense(workshop: Workshop) -> None:
         assert key in ended.err
 
 
+def test_set_of_a_source_that_is_nowhere_is_refused_and_one_that_has_not_run_yet_may_be_set(workshop: Workshop) -> None:
+    ended = workshop.hel("state", "set", "okta-adit", "finished", "false")
+    assert (ended.code, ended.out) == (2, b"")
+    assert "did you mean 'okta-audit'?" in ended.err
+    url = f"{workshop.org_url}/api/v1/logs?limit=500&since=2020-01-01T00%3A00%3A00Z"
+    assert workshop.hel("state", "set", "okta-audit", "resume", url).code == 0
+    assert b"1970" not in workshop.hel("state", "show").out
+    assert workshop.hel("run", "--once").uuids == workshop.org.log.uuids
+
+
 def test_a_state_moves_to_another_machine_by_export_and_import(workshop: Workshop) -> None:
     workshop.configure({"okta-audit": source(dedupe={"id_path": "uuid"})})
     workshop.hel("run", "--once")

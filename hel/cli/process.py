@@ -1,0 +1,43 @@
+"""The process itself: its standard streams, and signals that come before there is anything to end in order."""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+_closed: set[int] = set()
+
+
+def begin() -> None:
+    """Let no other file take the place of a standard stream that is closed, and end quietly on Ctrl-C."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            _closed.add(number)
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+            setattr(sys, name, os.fdopen(number, mode))
+    end_on(signal.SIGINT, 1)
+
+
+def end() -> None:
+    """Let a stream that can't be written not change the exit code: Python would make it 120 (sys.exit's flush)."""
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+def stdout_is_closed() -> bool:
+    """Whether the process was started without a stdout."""
+    return 1 in _closed
+
+
+def end_on(number: signal.Signals, code: int) -> None:
+    """End at once with this exit code on a signal, until something better is in place."""
+
+    def end(_: int, __: FrameType | None) -> None:
+        os._exit(code)
+
+    signal.signal(number, end)
