@@ -1,7 +1,7 @@
 """Builds the parts of each source from its own section of the config; no part sees the whole."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -10,10 +10,11 @@ from hel.auth.credential import BearerCredential, Credential, NoCredential, Send
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import Client, OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
+from hel.budget import Budget, throttle
 from hel.clock import Clock
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.secrets import Secrets
-from hel.config.source import LinkHeaderPagination, SourceConfig
+from hel.config.source import LinkHeaderPagination, RateLimit, SourceConfig
 from hel.dedupe import SeenIds, key_of
 from hel.events import LineMaker
 from hel.exchange import Exchange, Rules, token_sender
@@ -35,7 +36,8 @@ from hel.transport import Transport
 
 def question(source: SourceConfig) -> Question:
     """What this source asks."""
-    return Question(source.url, source.query_params, source.from_, source.from_param)
+    follows = isinstance(source.pagination, LinkHeaderPagination)
+    return Question(source.url, source.query_params, source.from_, source.from_param, follows_links=follows)
 
 
 def pager(source: SourceConfig, url: str | None = None) -> Pager:
@@ -90,32 +92,24 @@ def rules(source: SourceConfig) -> Rules:
 
 
 def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Memory:
-    """Where it stands, and what it has delivered; says so where the stored cursor answers another question."""
-    asked = question(source)
-    stored = store.checkpoint(name) if store else None
-    start = asked.starting_point(stored, source.overlap_secs)
-    if stored is not None and stored.question not in {asked.digest, ""}:
-        log.warning(
-            "question.changed",
-            because="url, from or query_params are not those that the stored cursor answers",
-            since=start.resume or "the beginning",
-            fix=f"nothing to do: what was delivered is left out; to collect all of it anew: hel state reset {name}",
-        )
-    starts_over = stored is not None and stored.question not in {asked.digest, ""}
-    recall = (store.reach if starts_over else store.ground) if store else lambda _: Counter[bytes]()
+    """Where it stands, and what it has delivered; where that answers another question its first tick starts over."""
+    start = question(source).starting_point(store.checkpoint(name) if store else None)
+    log.debug("source.known", events=start.events, newest=start.newest, finished=start.finished)
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None
-    return Memory(start, recall(name), seen, is_new_ground=starts_over, whole_ticks=source.checkpoint == "end_of_tick")
+    ground = store.ground(name) if store else Counter[bytes]()
+    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick")
 
 
 def recovery(name: str, source: SourceConfig, store: Store | None) -> Recovery:
     """What it does when the API refuses its cursor."""
     recall = partial(store.reach, name) if store else Counter[bytes]
-    return Recovery(source.on_cursor_error, question(source), source.overlap_secs, recall)
+    return Recovery(name, source.on_cursor_error, question(source), source.overlap_secs, recall)
 
 
 def keep(source: SourceConfig) -> Keep:
-    """How much of what it delivered is remembered."""
-    return Keep(source.dedupe.capacity if source.dedupe else 0, source.overlap_secs)
+    """How much of what it delivered is remembered; all of it where a start over goes back to the very beginning."""
+    overlap_s = math.inf if question(source).has_end else source.overlap_secs
+    return Keep(source.dedupe.capacity if source.dedupe else 0, overlap_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +119,13 @@ class Shared:
     Attributes:
         transport: The HTTP client.
         nonces: DPoP nonces by server.
-        limiters: One budget per origin, path and credential.
+        budgets: One per origin, path and credential.
         clock: The machine's clock.
     """
 
     transport: Transport
     nonces: Nonces
-    limiters: dict[str, Limiter]
+    budgets: dict[str, Budget]
     clock: Clock
 
 
@@ -143,14 +137,14 @@ def exchange(
     resilience = source.resilience
     send = token_sender(shared.transport, policed, known)
     signing = credential(source, secrets, shared, known, send, log)
-    limiter = shared.limiters.setdefault(_budget(source, secrets), Limiter(resilience.rate_limit.max_wait_secs))
+    drawn_on = shared.budgets.setdefault(_account(source, secrets), budget(resilience.rate_limit))
     fuse = resilience.circuit_breaker
     breaker = Breaker(fuse.failure_threshold, fuse.success_threshold, fuse.half_open_timeout_secs)
     return (
         Exchange(
             shared.transport,
             signing,
-            limiter,
+            drawn_on,
             breaker if fuse.enabled else None,
             policed,
             known,
@@ -183,13 +177,14 @@ def credential(
     return NoCredential()
 
 
-def _budget(source: SourceConfig, secrets: Secrets) -> str:
+def budget(limit: RateLimit) -> Budget:
+    """What may be sent; where several sources share it, the first one's settings hold."""
+    rate = limit.max_requests_per_second
+    return Budget(Limiter(limit.max_wait_secs, limit.reserve), None if rate is None else throttle(rate, limit.burst))
+
+
+def _account(source: SourceConfig, secrets: Secrets) -> str:
     """What a rate limit is counted by: origin, path and credential. Hashed, since it holds the credential."""
     token = secrets.token.value.get_secret_value() if secrets.token else ""
     parts = (origin_of(source.url), question(source).path, secrets.client_id or "", token)
     return sha256("\0".join(parts).encode()).hexdigest()
-
-
-def labels(sources: Mapping[str, SourceConfig]) -> dict[tuple[str, str], str]:
-    """The source of each label, key and value."""
-    return {(source.source_label_key, source.source_label_value): name for name, source in sources.items()}

@@ -55,6 +55,20 @@ class ClosedOutputError(SinkError):
 class SourceError(HelError):
     """Ends one tick of one source; other sources go on."""
 
+    _place = ""
+
+    def locate(self, place: str, fix: str) -> None:
+        """Add where it happened, unless that was said already, and a fix where there is none.
+
+        Args:
+            place: A URL without its query.
+            fix: What to do about it.
+        """
+        if not self._place:
+            self._place = place
+            self.message = f"{self.message}, at {place}"
+            self.fix = self.fix or fix
+
 
 class AuthError(SourceError):
     """The credential was refused, or no token could be had for it."""
@@ -98,6 +112,10 @@ class ReplyError(SourceError):
 
 class PagingLoopError(SourceError):
     """A `next` link leads back to a page of the same tick, or away from the API."""
+
+
+class NoStartError(SourceError):
+    """The stored link no longer serves, and nothing that is known says where to go on without loss or repetition."""
 
 
 class CircuitOpenError(SourceError):

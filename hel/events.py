@@ -46,7 +46,8 @@ def split(body: bytes) -> list[bytes]:
         events = [text.encode() for text in _split_slowly(body.decode())]
     for number, event in enumerate(events, 1):
         if not event.startswith(b"{"):
-            raise ReplyError(f"item {number} of the answer is no JSON object but {_shown(event.decode())}", _FIX)
+            shown = _shown(event.decode())
+            raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
     return [_on_one_line(event) for event in events]
 
 
@@ -95,7 +96,8 @@ def _skip(text: str, at: int) -> int:
 
 
 def _shown(text: str) -> str:
-    return ascii(text[:40]) if text else "nothing"
+    """How a text starts; no more of it, for a body has no place in a message."""
+    return ascii(text[:1]) if text else "nothing"
 
 
 def _on_one_line(event: bytes) -> bytes:
@@ -112,7 +114,7 @@ class Line:
     Attributes:
         text: The NDJSON line, newline included.
         key: The raw JSON of what the source dedupes by, or None where the event has none.
-        ts: The event's own timestamp text, or None.
+        ts: The event's own timestamp text; None where there is none that may be kept.
     """
 
     text: bytes
@@ -166,9 +168,9 @@ class LineMaker:
 
 
 def _text(raw: bytes) -> str | None:
-    """A JSON string's text; None where it holds a lone surrogate, which is no text that could be stored or sent."""
+    """A JSON string's text; None where it is longer than any time, or a lone surrogate bars it from being stored."""
     text: str = json.loads(raw)
-    return None if _SURROGATE.search(text) else text
+    return None if len(text) > 64 or _SURROGATE.search(text) else text
 
 
 class _Peek:

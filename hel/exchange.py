@@ -6,18 +6,19 @@ renewed costs one more send inside the same attempt.
 
 import asyncio
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import stamina
 
 from hel.auth.credential import Credential, Hear, Renewal, Send
+from hel.budget import Budget
 from hel.clock import Clock
 from hel.errors import AuthError, RefusedError, ReplyError, SourceError, UnreachableError
-from hel.events import utc_text
 from hel.policy import rate_headers, retry, verdict
 from hel.policy.breaker import Breaker
 from hel.policy.diagnosis import Facts, Stage
-from hel.policy.limiter import Limiter
 from hel.policy.rate_headers import RateReading
 from hel.policy.retry import Backoff
 from hel.policy.verdict import Action, Verdict
@@ -28,7 +29,7 @@ from hel.transport import Transport
 
 stamina.instrumentation.set_on_retry_hooks([])  # retries are said once, here, with their reason
 
-_RECHECK_S = 1.0  # a reply to another source's request may shorten a pause
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Exchange:
     Args:
         transport: The shared client.
         credential: Signs each send.
-        limiter: The budget, shared by all sources that draw on it.
+        budget: Shared by all sources that draw on it.
         breaker: The source's own; None where it is switched off.
         rules: How the requests are policed.
         facts: What error messages depend on.
@@ -88,7 +89,7 @@ class Exchange:
         self,
         transport: Transport,
         credential: Credential,
-        limiter: Limiter,
+        budget: Budget,
         breaker: Breaker | None,
         rules: Rules,
         facts: Facts,
@@ -98,7 +99,8 @@ class Exchange:
     ) -> None:
         self._transport = transport
         self._credential = credential
-        self._limiter = limiter
+        self._budget = budget
+        self._limiter = budget.limiter
         self._breaker = breaker
         self._rules = rules
         self._facts = facts
@@ -106,8 +108,12 @@ class Exchange:
         self._clock = clock
         self._log = log
 
-    async def fetch(self, request: Request) -> Reply:
-        """The API's successful answer to this request.
+    async def fetch(self, request: Request, read: Callable[[Reply], T]) -> T:
+        """What the API's successful answer to this request says.
+
+        Args:
+            request: What is asked.
+            read: Makes sense of the answer; one that can't be read is the API's failure as much as none.
 
         Raises:
             SourceError: There is none to be had in this tick; it says why, and what to do.
@@ -115,7 +121,7 @@ class Exchange:
         if self._breaker is not None:
             self._breaker.admit(self._clock.monotonic())
         try:
-            reply = await self._attempts(request)
+            found = read(await self._attempts(request))
         except _AgainError as last:
             self._report(last.error, failed=last.counts)
             raise last.error from last.error.__cause__
@@ -127,7 +133,7 @@ class Exchange:
                 self._breaker.said_nothing()
             raise
         self._report(None, failed=False)
-        return reply
+        return found
 
     async def _attempts(self, request: Request) -> Reply:
         """Send until it is answered or the attempts are used up."""
@@ -170,9 +176,8 @@ class Exchange:
 
     async def _send(self, request: Request) -> tuple[Reply, Renewal | None]:
         """Wait for a place in the window, sign, send, and learn from the answer."""
-        await self._permit()
-        self._limiter.sent()
-        reply = reading = None
+        await self._budget.reserve(self._clock, self._log)
+        signed = reply = reading = None
         try:
             headers = await self._credential.sign(request)
             signed = replace(request, headers={**request.headers, **headers})
@@ -181,7 +186,9 @@ class Exchange:
         except UnreachableError as error:
             raise _failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         finally:
-            if reply is None:
+            if signed is None:
+                self._limiter.withdrawn()
+            elif reply is None:
                 self._limiter.lost()
             else:
                 self._limiter.answered(reading if self._rules.respect_headers else None, self._clock.monotonic())
@@ -190,16 +197,6 @@ class Exchange:
         if self._recorder is not None:
             await asyncio.to_thread(self._recorder.record, request, reply)
         return reply, renewal
-
-    async def _permit(self) -> None:
-        """Wait until the budget allows a request; a reply to another one may shorten the wait."""
-        said = False
-        while (delay := self._limiter.delay(self._clock.monotonic())) > 0:
-            if not said and delay > _RECHECK_S:
-                until = utc_text(self._clock.now() + delay)
-                self._log.info("limit.paused", wait_s=round(delay, 1), until=until)
-                said = True
-            await self._clock.sleep(min(delay, _RECHECK_S))
 
     def _report(self, error: SourceError | None, *, failed: bool) -> None:
         """Tell the breaker how a request ended after its retries."""

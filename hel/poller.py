@@ -5,27 +5,44 @@ and the next tick goes on behind it. There are never two ticks of one source at 
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 import anyio.to_thread
 
 from hel.clock import Clock
-from hel.errors import RefusedError, SourceError
+from hel.errors import RefusedError, ReplyError, SourceError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
 from hel.queue import BatchQueue, Size
-from hel.records import Batch, Checkpoint, Page, Reply, Request
-from hel.recovery import Recovery
+from hel.records import Checkpoint, Page, Reply, Request
+from hel.recovery import CHANGED, Recovery
 from hel.schedule import first_start, next_start
 from hel.telemetry.log import Log
+from hel.tick import Tick
+
+__all__ = ["Fetch", "Pace", "Poller", "Tick"]
+
+_REPLY_FIX = (
+    "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
+    "`hel run --once --record-dir DIR`"
+)
 
 FIRST_PAGE = Size(1000, 2_000_000)
 """What is expected of a page before there was one: Okta's largest."""
 
-Fetch = Callable[[Request], Awaitable[Reply]]
-"""The policed exchange: the API's successful answer, or a SourceError."""
+T = TypeVar("T")
+
+
+class Fetch(Protocol):
+    """The policed exchange."""
+
+    async def __call__(self, request: Request, read: Callable[[Reply], T]) -> T:
+        """What is read from the API's successful answer; or a SourceError, which `read` may raise, too."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,44 +60,6 @@ class Pace:
     jitter_s: float
     max_pages: int
     page_delay_s: float
-
-
-@dataclass(slots=True)
-class Tick:
-    """The account of one tick.
-
-    Attributes:
-        pages: Read.
-        events: Handed over.
-        duplicates: Left out, because they had been delivered before.
-        newest: The newest event of the source so far, as its own text.
-        newest_at: The same in epoch seconds.
-        resume: Where the next one starts; None for the beginning.
-        took_s: From the start to the last page.
-        behind: `max_pages` ended it, and there is more.
-        finished: The source was finished, or is now.
-    """
-
-    pages: int = 0
-    events: int = 0
-    duplicates: int = 0
-    newest: str | None = None
-    newest_at: float | None = None
-    resume: str | None = None
-    took_s: float = 0.0
-    behind: bool = False
-    finished: bool = False
-
-    def add(self, page: Page, batch: Batch) -> None:
-        """Count a page that was handed over."""
-        self.pages += 1
-        self.events += batch.count
-        self.duplicates += len(page.events) - batch.count
-
-    def stand(self, checkpoint: Checkpoint) -> None:
-        """Take over where the source stands at the end."""
-        self.newest, self.newest_at = checkpoint.newest, checkpoint.newest_at
-        self.resume, self.finished = checkpoint.resume, checkpoint.finished
 
 
 class Poller:
@@ -129,13 +108,24 @@ class Poller:
         """Tick after tick, until cancelled or a bounded source is finished."""
         pace = self._pace
         due = first_start(self._clock.monotonic(), pace.jitter_s, random.random())  # noqa: S311  # spread, not secrecy
-        while not self._memory.checkpoint.finished:
+        while not self._is_finished:
             await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
             started = self._clock.monotonic()
             await self.attempt()
             draw = random.random()  # noqa: S311  # spread, not secrecy
             due = next_start(started, self._clock.monotonic(), pace.interval_s, pace.jitter_s, draw)
-        self._log.info("source.finished", fix="the bounded query was read to its end; change `until` to go on")
+        ended = (
+            "a descending query ends, and this one was read to its end; for a live log leave sortOrder out"
+            if self._recovery.question.until is None
+            else "the bounded query was read to its end; change `until` to go on"
+        )
+        self._log.info("source.finished", fix=ended)
+
+    @property
+    def _is_finished(self) -> bool:
+        """Read to its end, and still asked the same question."""
+        checkpoint = self._memory.checkpoint
+        return checkpoint.finished and not self._recovery.is_changed(checkpoint)
 
     async def attempt(self) -> Tick | SourceError:
         """One tick; what ended it early is logged and returned, for it must not stop other sources."""
@@ -166,7 +156,7 @@ class Poller:
         return tick
 
     async def _follow(self, tick: Tick) -> None:
-        if self._memory.checkpoint.finished:
+        if self._is_finished:
             return
         self._memory.begin_tick()
         request = await self._start(tick)
@@ -178,29 +168,31 @@ class Poller:
             request = await self._take(request, tick)
 
     async def _start(self, tick: Tick) -> Request | None:
-        """The first page, from another place where the API refuses the stored one."""
+        """The first page, from another place where the stored one answers another question, or is refused."""
         memory, recovery = self._memory, self._recovery
+        if recovery.is_changed(memory.checkpoint):
+            await self._start_over("question.changed", CHANGED, recovery.start_changed(memory.checkpoint))
         try:
             return await self._take(self._pager.first(memory.checkpoint), tick)
         except RefusedError as error:
             if not recovery.concerns(error, memory.checkpoint):
                 raise
-            start = recovery.start(error, memory.checkpoint)
-            self._log.warning(
-                "cursor.refused",
-                because=error.message,
-                since=start.resume or "the beginning",
-                fix="nothing to do: events that were delivered are left out",
-            )
-            await self._queue.settled(self.name)
-            memory.start_over(start, await anyio.to_thread.run_sync(recovery.recall))
+            start = recovery.start_refused(error, memory.checkpoint)
+            await self._start_over("cursor.refused", error.message, start)
         return await self._take(self._pager.first(memory.checkpoint), tick)
+
+    async def _start_over(self, event: str, because: str, start: Checkpoint) -> None:
+        """Stand there, and know what was delivered from there on; only what is committed can be recalled."""
+        recovery = self._recovery
+        since = recovery.question.start_of(start)
+        self._log.warning(event, because=because, since=since, fix=recovery.advice(start))
+        await self._queue.settled(self.name)
+        self._memory.start_over(start, await anyio.to_thread.run_sync(recovery.recall))
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""
         async with self._queue.room(self._expected) as room:
-            reply = await self._fetch(request)
-            page = self._pager.read(request, reply)
+            reply, page = await self._fetch(request, partial(self._read, request))
             last = page.next is None or tick.pages + 1 == self._pace.max_pages
             batch = self._memory.take(self.name, page, self._maker, reply.received_at, last=last)
             room.put(batch)
@@ -211,7 +203,17 @@ class Poller:
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
         )
+        if page.fault is not None:
+            raise page.fault
         return page.next
+
+    def _read(self, request: Request, reply: Reply) -> tuple[Reply, Page]:
+        """The answer as a page; what is wrong with it is said with its place."""
+        try:
+            return reply, self._pager.read(request, reply)
+        except ReplyError as error:
+            error.locate(request.place, _REPLY_FIX)
+            raise
 
     def _say_ended(self, tick: Tick) -> None:
         say = self._log.info if tick.events else self._log.debug

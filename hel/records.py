@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+from hel.errors import SourceError
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -30,6 +32,11 @@ class Request:
     def path(self) -> str:
         """The URL's path, without query."""
         return urlsplit(self.url).path or "/"
+
+    @property
+    def place(self) -> str:
+        """The URL without its query, as logs and messages may show it."""
+        return self.url.partition("?")[0]
 
     @property
     def query(self) -> dict[str, str]:
@@ -81,6 +88,7 @@ class Page:
         resume: Where the next tick starts; None where the API leaves no lasting place.
         finished: True when a bounded query has been read to its end and nothing more will come.
         again: True when the next tick asks for this very page again, to see what was added to it.
+        fault: What ends the tick once the events are handed over; None where nothing is wrong.
     """
 
     events: list[bytes]
@@ -88,6 +96,7 @@ class Page:
     resume: str | None
     finished: bool = False
     again: bool = False
+    fault: SourceError | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""When the API refuses the stored cursor: start a little before the newest event, and leave out what was delivered.
+"""When the stored cursor does not serve any more: start a little before the newest event, leave out what was delivered.
 
-(Or fail, where that was asked for, or no parameter takes a time to start from.)
+It serves no more when `url`, `from` or `query_params` have changed, or when the API refuses it. Where every other start
+would lose or repeat events, the source fails, tick by tick, and says what the ways on are.
 """
 
 from collections import Counter
@@ -12,6 +13,8 @@ from hel.errors import RefusedError
 from hel.paging.question import Question
 from hel.records import Checkpoint
 
+CHANGED = "`url`, `from` or `query_params` are not those that the stored link answers"
+
 _CURSOR_REFUSED = frozenset({400, 404})
 
 
@@ -20,34 +23,59 @@ class Recovery:
     """How one source recovers.
 
     Attributes:
+        source: Its name.
         on_refusal: `resume` or `fail`.
         question: What the source asks.
         overlap_s: How far before the newest event it starts.
         recall: What an overlap may meet again, by the state.
     """
 
+    source: str
     on_refusal: Literal["resume", "fail"]
     question: Question
     overlap_s: float
     recall: Callable[[], Counter[bytes]]
 
-    def concerns(self, error: RefusedError, stood: Checkpoint) -> bool:
-        """Whether it may be the cursor that was refused, and not the question itself."""
-        asked_anew = {None, self.question.overlap(stood, self.overlap_s).resume}
-        return error.status in _CURSOR_REFUSED and stood.resume not in asked_anew
+    def is_changed(self, stood: Checkpoint) -> bool:
+        """Whether the source asks another question than the one that its cursor answers."""
+        return not self.question.is_answered_by(stood)
 
-    def start(self, error: RefusedError, stood: Checkpoint) -> Checkpoint:
-        """Where to start instead.
+    def start_changed(self, stood: Checkpoint) -> Checkpoint:
+        """Where a changed question starts.
 
         Raises:
-            RefusedError: Nowhere, and what to do about it.
+            NoStartError: Nowhere, and what to do about it.
+        """
+        return self.question.overlap(stood, self.overlap_s, CHANGED, self.source)
+
+    def concerns(self, error: RefusedError, stood: Checkpoint) -> bool:
+        """Whether it may be the cursor that was refused, and not the question itself."""
+        asked_anew = {None, self.question.first_url, self.question.overlap_url(stood, self.overlap_s)}
+        return error.status in _CURSOR_REFUSED and stood.resume not in asked_anew
+
+    def start_refused(self, error: RefusedError, stood: Checkpoint) -> Checkpoint:
+        """Where to start instead of a cursor that was refused.
+
+        Raises:
+            RefusedError: Nowhere, as that was asked for.
+            NoStartError: Nowhere, and what to do about it.
         """
         refused = f"the API refuses the stored cursor: {error.message}"
-        again = "`hel state reset NAME` starts anew and delivers again; `hel state set NAME resume URL` moves it"
         if self.on_refusal == "fail":
-            raise RefusedError(refused, f"{again}; with `on_cursor_error: resume` Hel goes on by itself", error.status)
-        if stood.newest_at is not None and self.question.start_param is None:
             raise RefusedError(
-                refused, f"name the parameter that takes a time in `from_param`; or {again}", error.status
+                refused,
+                f"`hel state reset {self.source}` starts anew and delivers again; `hel state set {self.source} resume "
+                "URL` moves it; with `on_cursor_error: resume` Hel goes on by itself",
+                error.status,
             )
-        return self.question.overlap(stood, self.overlap_s)
+        return self.question.overlap(stood, self.overlap_s, refused, self.source)
+
+    def advice(self, start: Checkpoint) -> str:
+        """What to do about a start over: nothing, and why that is so."""
+        if not start.events:
+            return "nothing to do: nothing was delivered before"
+        left_out = "of what it delivered before" if start.resume else "of what it is known to have delivered"
+        return (
+            f"nothing to do: {left_out}, nothing is delivered again; "
+            f"to collect and deliver all of it anew: hel state reset {self.source}"
+        )

@@ -95,8 +95,9 @@ class HttpTransport:
         except httpx.HTTPError as error:
             if response is None or response.is_success:
                 raise explain_failure(error, request.origin) from error
-        except SourceError:
+        except SourceError as error:
             if response is None or response.is_success:
+                error.locate(request.place, _AGAIN_FIX)
                 raise
         return Reply(
             status=response.status_code,
@@ -116,6 +117,9 @@ class HttpTransport:
         )
         built.url = _ExactURL(request.url)
         return built
+
+
+_AGAIN_FIX = "nothing to do unless it lasts: Hel asks again by itself; then look at what stands between it and the API"
 
 
 class _ExactURL(httpx.URL):
@@ -218,7 +222,7 @@ def explain_failure(error: httpx.HTTPError, origin: str) -> UnreachableError:
             f"no connection to {origin}: {causes[-1]}", "check the domain, proxy and firewall", kind="connect"
         )
     said = printable(str(error)) or type(error).__name__
-    return UnreachableError(f"the connection to {origin} broke: {said}", kind="reset")
+    return UnreachableError(f"the connection to {origin} broke: {said}", _AGAIN_FIX, kind="reset")
 
 
 def _causes(error: BaseException | None) -> list[BaseException]:

@@ -85,7 +85,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
     ("body", "words"),
     [
         (b"", "starts with nothing"),
-        (b"<!DOCTYPE html><html>", "starts with '<!DOCTYPE html><html>'"),
+        (b"<!DOCTYPE html><html>", "starts with '<'"),
         (b'{"events":[]}', "no JSON array"),
         (b'[{"a":1}', "cut off or malformed at character 8"),
         (b'[{"a":1', "no complete JSON"),
@@ -94,7 +94,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
         (b'[{"a":1}] [', "goes on after its JSON array"),
         (b'[{"a":1},]', "no complete JSON"),
         (b'[{"a":NaN}]', "NaN is no JSON value"),
-        (b"[1]", "item 1 of the answer is no JSON object but '1'"),
+        (b"[17]", "item 1 of the answer is no JSON object: it starts with '1'"),
         (b'[{},"x"]', "item 2"),
         (b'[{"a":"\xff"}]', "not UTF-8: byte 7 is 0xff"),
         (b'[{"a":"\xed\xa0\x80"}]', "not UTF-8"),
@@ -187,6 +187,14 @@ def test_a_nested_field_beside_a_lone_surrogate_is_found() -> None:
 def test_a_time_that_is_no_text_is_written_and_not_remembered() -> None:
     line = maker().line(b'{"published":"\\ud800"}', 0.0)
     assert line.text.startswith(b'{"ts":"\\ud800"')
+    assert line.ts is None
+
+
+def test_a_text_that_is_too_long_for_a_time_is_written_and_not_remembered() -> None:
+    kept, long = "2" * 64, "2" * 65
+    assert maker().line(f'{{"published":"{kept}"}}'.encode(), 0.0).ts == kept
+    line = maker().line(f'{{"published":"{long}"}}'.encode(), 0.0)
+    assert line.text.startswith(f'{{"ts":"{long}"'.encode())
     assert line.ts is None
 
 

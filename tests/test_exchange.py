@@ -5,11 +5,13 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from aiolimiter import AsyncLimiter
 from joserfc.jwk import ECKey
 
 from hel.auth.credential import BearerCredential, Credential, NoCredential
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import Client, OAuth2Credential
+from hel.budget import Budget, throttle
 from hel.config.keys import PrivateKey
 from hel.errors import (
     AuthError,
@@ -101,6 +103,7 @@ class Bench:
         respect_headers: bool = True,
         breaker: Breaker | None = None,
         limiter: Limiter | None = None,
+        rate: AsyncLimiter | None = None,
         recorder: Any = None,
     ) -> None:
         self.log = HeardLog()
@@ -112,10 +115,11 @@ class Bench:
             client = Client(TOKEN_URL, "0oa1", key=KEY)
             send = token_sender(wire, rules, FACTS)
             credential = OAuth2Credential(client, FACTS, Nonces(), send, self.clock, self.log)
-        self.exchange = Exchange(wire, credential, self.limiter, breaker, rules, FACTS, recorder, self.clock, self.log)
+        budget = Budget(self.limiter, rate)
+        self.exchange = Exchange(wire, credential, budget, breaker, rules, FACTS, recorder, self.clock, self.log)
 
-    async def fetch(self) -> Reply:
-        return await self.exchange.fetch(ASK)
+    async def fetch(self, read: Callable[[Reply], Reply] = lambda reply: reply) -> Reply:
+        return await self.exchange.fetch(ASK, read)
 
 
 def fetch(wire: Wire, **options: Any) -> Reply:
@@ -352,7 +356,7 @@ def test_cancelling_anywhere_leaves_no_place_taken_and_no_probe_out(after_s: flo
         bench = Bench(wire, oauth2=True, breaker=fuse, limiter=limiter)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(bench.fetch(), after_s)
-        await bench.exchange.fetch(ASK)
+        await bench.fetch()
         limiter.sent()
         limiter.answered(None, bench.clock.monotonic())
         assert limiter.delay(bench.clock.monotonic()) == 0.0
@@ -398,9 +402,69 @@ def test_a_bearer_token_goes_along_and_stays_out_of_the_log() -> None:
         wire, log, clock = Wire(answer(503), answer(200)), HeardLog(), VirtualClock()
         rules = Rules(30, 3, Backoff(2, 60, 2.0), respect_headers=True, max_wait_s=900)
         credential = BearerCredential("00hush", "SSWS")
-        await Exchange(wire, credential, Limiter(900), None, rules, FACTS, None, clock, log).fetch(ASK)
+        exchange = Exchange(wire, credential, Budget(Limiter(900)), None, rules, FACTS, None, clock, log)
+        await exchange.fetch(ASK, lambda reply: reply)
         return wire, log
 
     wire, log = run(main)
     assert [request.headers["authorization"] for request in wire.requests] == ["SSWS 00hush"] * 2
     assert "hush" not in repr(log.heard)
+
+
+def test_an_answer_that_cant_be_read_is_the_sources_failure_to_the_breaker() -> None:
+    def refuse(_: Reply) -> Reply:
+        raise ReplyError("rubbish")
+
+    async def main() -> None:
+        bench = Bench(Wire(*[answer(200)] * 2), breaker=breaker())
+        for _ in range(2):
+            with pytest.raises(ReplyError, match="rubbish"):
+                await bench.fetch(refuse)
+        with pytest.raises(CircuitOpenError):
+            await bench.fetch()
+
+    run(main)
+
+
+def test_a_request_that_could_not_be_signed_takes_no_place_in_the_window() -> None:
+    async def main() -> list[float]:
+        gone = UnreachableError("gone", kind="connect")
+        wire = Wire(token("t1"), answer(200, *window(1, 600)), gone, gone, gone, token("t2"), answer(200))
+        bench = Bench(wire, oauth2=True)
+        await bench.fetch()
+        bench.exchange._credential._cache.drop("t1")  # type: ignore[attr-defined]  # noqa: SLF001  # as a 401 would
+        with pytest.raises(UnreachableError):
+            await bench.fetch()
+        failed_at = bench.clock.monotonic()
+        await bench.fetch()
+        return [failed_at, wire.sent[-1][0]]
+
+    failed_at, sent_at = run(main)
+    assert sent_at - failed_at < 5
+
+
+def test_two_sources_never_exceed_the_rate_that_is_set_and_may_begin_with_a_burst() -> None:
+    async def main() -> list[float]:
+        limiter, rate = Limiter(max_wait_s=900), throttle(0.5, burst=3)
+        limiter.sent()
+        limiter.answered(None, 0.0)  # nobody waits for the first answer
+        wire = Wire(*[answer(200)] * 6)
+        benches = [Bench(wire, limiter=limiter, rate=rate) for _ in range(2)]
+        await asyncio.gather(*(bench.fetch() for bench in benches * 3))
+        return wire.times
+
+    assert run(main) == [0, 0, 0, 2, 4, 6]
+
+
+def test_a_window_that_closed_while_the_rate_was_waited_for_is_still_kept() -> None:
+    async def main() -> list[float]:
+        limiter, rate = Limiter(max_wait_s=900), throttle(0.2, burst=1)
+        wire = Wire(answer(200, *window(0, 60)), answer(200))
+        bench = Bench(wire, limiter=limiter, rate=rate)
+        limiter.sent()
+        limiter.answered(None, 0.0)
+        await asyncio.gather(bench.fetch(), bench.fetch())
+        return wire.times
+
+    first, second = run(main)
+    assert second - first >= 61

@@ -19,6 +19,7 @@ class Renewal(StrEnum):
     NONCE = "nonce"
     TOKEN = "token"  # noqa: S105  # a reason's name
     CLOCK = "clock"
+    GRANT = "grant"
 
 
 class Credential(Protocol):

@@ -105,7 +105,7 @@ class OAuth2Credential:
         await self._cache.aclose()
 
     async def _mint(self) -> Token:
-        """Ask for a token; once more, signed anew, where the server names a nonce or shows our clock wrong."""
+        """Ask for a token; once more, signed anew, where something was learned from the refusal."""
         url = self._client.token_url
         mended: set[Renewal] = set()
         clock_moved = False
@@ -134,6 +134,8 @@ class OAuth2Credential:
         # compared with the nonce that was sent: another source may have learned the same one in the meantime
         if code == "use_dpop_nonce" and reply.header("dpop-nonce") not in {None, sent_nonce}:
             return Renewal.NONCE if self._proof_key is not None else None
+        if code == "invalid_grant" and self._client.refresh_token is not None:
+            return Renewal.GRANT if self._client.refresh_token.reread() else None
         return Renewal.CLOCK if clock_moved and code in _REFUSED_FOR_TIME else None
 
     def _hear(self, server: str, reply: Reply) -> bool:

@@ -1,10 +1,13 @@
 """A refresh token that the server may replace at any use; the replacement must outlive the process."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from hel.telemetry.log import Log
+
+_TOKEN = re.compile(r"[\x20-\x7e]{1,65536}")  # VSCHAR, RFC 6749 appendix A.17
 
 
 class RefreshToken:
@@ -43,6 +46,17 @@ class RefreshToken:
             )
         else:
             log.info("refresh_token.replaced", path=str(self._path))
+
+    def reread(self) -> bool:
+        """Take what stands in the file by now; True if it is another token, from a sign-in since the start."""
+        try:
+            text = self._path.read_text("utf-8-sig").strip() if self._path is not None else ""
+        except (OSError, UnicodeDecodeError):
+            return False
+        if text == self.value or not _TOKEN.fullmatch(text):
+            return False
+        self.value = text
+        return True
 
     def _warn_once(self, log: Log) -> None:
         if self._warned:

@@ -1,7 +1,8 @@
 """What the environment and the flags say in place of the file's `global` section: file < environment < flags.
 
-`HEL_LOG_LEVEL`, and any key as `HEL_GLOBAL__STATE__PATH`, by pydantic-settings. A relative path in either lies below
-the working directory, and a problem in either is told under its name.
+`HEL_LOG_LEVEL`, and any key as `HEL_GLOBAL__STATE__PATH`, by pydantic-settings; an empty variable counts as unset, for
+compose files pass such. A relative path in either lies below the working directory, and a problem in either is told
+under its name.
 """
 
 from collections.abc import Mapping
@@ -23,7 +24,6 @@ LOG_LEVEL = "HEL_LOG_LEVEL"
 FLAGS: Mapping[Keys, str] = {
     ("output", "path"): "-o/--output",
     ("output", "rotate"): "--output-rotate",
-    ("log_level",): "--log-level",
 }
 """The flag that sets a key of `global`."""
 
@@ -80,7 +80,7 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
     origins: dict[Keys, str] = {}
     known: dict[str, str] = {}
     for name, value in environ.items():
-        if not name.startswith(PREFIX):
+        if not name.startswith(PREFIX) or not value:
             continue
         keys: Keys = tuple(name.removeprefix(PREFIX).lower().split("__"))
         text = _unknown_variable(keys)
@@ -89,7 +89,7 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
         else:
             known[name] = value
             origins[keys] = f"environment variable {name}"
-    if LOG_LEVEL in environ:
+    if environ.get(LOG_LEVEL):
         origins.setdefault(("log_level",), f"environment variable {LOG_LEVEL}")
         known.setdefault(f"{PREFIX}LOG_LEVEL", environ[LOG_LEVEL])
     try:

@@ -76,6 +76,7 @@ class SecretReader:
         self.problems: list[Problem] = []
         self._environ = environ
         self._keys: dict[tuple[str, str | None], PrivateKey] = {}
+        self._refresh_files: dict[Path, str] = {}
 
     def read(self, auth: BearerAuth | OAuth2Auth | None, keys: Keys) -> Secrets:
         """The secrets that `auth` names; incomplete where `problems` grew.
@@ -97,6 +98,8 @@ class SecretReader:
         refresh = self._secret(
             "refresh_token", auth.refresh_token_env, auth.refresh_token_file, keys, _VISIBLE_OR_SPACE
         )
+        if auth.refresh_token_file is not None:
+            self._check_own(auth.refresh_token_file, keys)
         pem = self._secret("client_private_key", auth.client_private_key_env, auth.client_private_key_file, keys, None)
         key = self._private_key(pem, auth.client_private_key_id, keys) if pem else None
         found = {"client ID": client, "private key": pem, "client secret": secret, "refresh token": refresh}
@@ -140,6 +143,19 @@ class SecretReader:
         if _has_surrogate(value):
             raise ValueError(f"environment variable {name} is not UTF-8 (export it again)")
         return value
+
+    def _check_own(self, file: Path, keys: Keys) -> None:
+        """A refresh token may be replaced at any use, which only the source that used it learns in time."""
+        name = str(keys[1])
+        first = self._refresh_files.setdefault(file.resolve(), name)
+        if first != name:
+            self.problems.append(
+                Problem(
+                    f"sources '{first}' and '{name}' use one refresh token, and each use may replace it "
+                    "(give each its own, from a sign-in of its own)",
+                    (*keys, "refresh_token_file"),
+                )
+            )
 
     def _private_key(self, pem: Secret, kid: str | None, keys: Keys) -> "PrivateKey | None":
         from hel.config.keys import read_private_key  # noqa: PLC0415  # cryptography is loaded only for a key

@@ -1,5 +1,6 @@
 """One source: what to ask, how often, how to follow pages, how to bear failures, and how to name its events."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -11,6 +12,9 @@ from hel.config.fields import Count, Dotted, Flag, Label, Seconds, SecondsOrZero
 from hel.config.section import Conflict, Section, wrong
 
 OKTA_LOG_PATH = "/api/v1/logs"
+OKTA_MAX_LIMIT = 1000
+
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 class Schedule(Section):
@@ -84,6 +88,21 @@ class RateLimit(Section):
     max_wait_secs: SecondsOrZero = Field(
         900, description="The longest wait for a rate limit's reset; a longer `Retry-After` ends the tick."
     )
+    reserve: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
+        1,
+        description="How many requests of each window, by the rate-limit headers, are left to others; one a window is "
+        "sent all the same. Sources with the same URL and credential share one budget: the first one's settings hold.",
+    )
+    max_requests_per_second: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
+        None, description="The most requests a second in the long run, whatever the headers say; default: no bound."
+    )
+    burst: Count = Field(1, description="How many requests may go at once under `max_requests_per_second`.")
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """A burst is one of a rate."""
+        if given.get("burst") is not None and given.get("max_requests_per_second") is None:
+            yield ("burst",), "there is no rate that it belongs to (add 'max_requests_per_second')"
 
 
 class Resilience(Section):
@@ -177,14 +196,32 @@ class SourceConfig(Section):
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
-        """A start needs a parameter to travel in, and that parameter must not be given twice."""
+        """A start needs a parameter to travel in, which is not given twice; and no parameter may stop the source."""
+        param, params = given.get("from_param"), given.get("query_params")
+        if isinstance(params, Mapping):
+            yield from _bad_parameters(given, params)
         if given.get("from") is None:
             return
-        param, params = given.get("from_param"), given.get("query_params")
         if param is None and isinstance(given.get("url"), str):
             yield ("from",), "no 'from_param' says in which query parameter 'from' is sent (for Okta: since)"
         if isinstance(param, str) and isinstance(params, Mapping) and param in params:
             yield ("query_params", str(param)), f"'from' is already sent as '{param}' (keep one of the two)"
+
+
+def _bad_parameters(given: Mapping[str, Any], params: Mapping[str, Any]) -> Iterator[Conflict]:
+    """What would make every request fail, or bring nothing."""
+    url, limit, pagination = given.get("url"), params.get("limit"), given.get("pagination")
+    strategy = pagination.get("strategy") if isinstance(pagination, Mapping) else "link_header"
+    if "after" in params and strategy == "link_header":
+        yield ("query_params", "after"), "Hel keeps the cursor itself (remove it; to start elsewhere: hel state set)"
+    if not (
+        isinstance(url, str) and _path(url) == OKTA_LOG_PATH and isinstance(limit, str) and _WHOLE.fullmatch(limit)
+    ):
+        return
+    if int(limit) == 0:
+        yield ("query_params", "limit"), f"a page of 0 events never brings one (1 to {OKTA_MAX_LIMIT})"
+    if int(limit) > OKTA_MAX_LIMIT:
+        yield ("query_params", "limit"), f"Okta refuses more than {OKTA_MAX_LIMIT} (lower it)"
 
 
 def _path(url: str) -> str:

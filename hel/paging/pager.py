@@ -1,7 +1,8 @@
 """Reads a reply as a page: its events, what to ask now (`next`), and where the next tick starts (`resume`).
 
 The rules that every strategy shares live here: a `next` stays on the scheme, host and port of its source, and no
-page is asked for twice in one tick.
+page is asked for twice in one tick. The events of a page whose `next` breaks the second rule are good all the same:
+the page carries what is wrong, to be raised once they are handed over.
 """
 
 from typing import Protocol
@@ -10,6 +11,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from hel import events
 from hel.errors import PagingLoopError, ReplyError
 from hel.paging import link_header
+from hel.paging.question import is_descending, until_of
 from hel.records import Checkpoint, Page, Reply, Request, origin_of
 from hel.telemetry.printable import printable
 
@@ -58,16 +60,16 @@ class LinkHeaderPager:
         self._url = url
         self._rel = rel
         self._end_on_short_page = end_on_short_page
-        parameters = {key.lower(): value for key, value in parse_qsl(urlsplit(url).query)}
-        self._bounded = "until" in parameters or parameters.get("sortorder", "").upper() == "DESCENDING"
-        self._asked: set[str] = set()
+        parameters = parse_qsl(urlsplit(url).query)
+        self._bounded = until_of(parameters) is not None or is_descending(parameters)
+        self._asked: list[str] = []
 
     def first(self, checkpoint: Checkpoint | None) -> Request:
         """The stored link, or the question itself."""
         url = self._url
         if checkpoint is not None and checkpoint.resume is not None:
             url = stay_home(self._url, checkpoint.resume, "the stored cursor")
-        self._asked = {url}
+        self._asked = [url]
         return Request("GET", url, _ACCEPT)
 
     def read(self, request: Request, reply: Reply) -> Page:
@@ -80,12 +82,21 @@ class LinkHeaderPager:
         if not self._bounded and (not found or self._short(request, len(found))):
             return Page(found, None, url)
         if url in self._asked:
-            raise PagingLoopError(
-                f"the API's next link leads back to a page of the same tick: {printable(url)}",
-                "report it to the API's vendor; the checkpoint stays where it is",
-            )
-        self._asked.add(url)
+            return Page(found, None, request.url, again=True, fault=self._loop(request, url))
+        self._asked.append(url)
         return Page(found, Request("GET", url, _ACCEPT), url)
+
+    def _loop(self, request: Request, url: str) -> PagingLoopError:
+        """What to say of a link to a page that was asked for: its query stays out of it."""
+        this, that = len(self._asked), self._asked.index(url) + 1
+        whither = "itself" if this == that else f"page {that}"
+        asked, again = request.query, Request("GET", url).query
+        names = sorted(name for name in asked.keys() | again.keys() if asked.get(name) != again.get(name))
+        how = f"; the two differ in {', '.join(map(printable, names))}" if names else ""
+        return PagingLoopError(
+            f"page {this}'s next link leads back to {whither} ({printable(request.path)}{how})",
+            "report it to the API's vendor; the events of the page were taken, and the next tick asks for it again",
+        )
 
     def _short(self, request: Request, count: int) -> bool:
         limit = request.query.get("limit", "")

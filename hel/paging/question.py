@@ -1,16 +1,28 @@
-"""What a source asks, and whether a stored cursor still answers it.
+"""What a source asks, and where to go on when what is stored answers another question.
 
-A law: config values and a checkpoint in, a starting point out.
+A law: config values and a checkpoint in, a starting point out, or the reason why there is none.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from hel.errors import NoStartError
 from hel.events import parse_time, utc_text
 from hel.records import Checkpoint
+from hel.telemetry.printable import printable
+
+
+def until_of(parameters: Iterable[tuple[str, str]]) -> str | None:
+    """The end of a query that has one (`until`), or None."""
+    return next((value for name, value in parameters if name.lower() == "until" and value), None)
+
+
+def is_descending(parameters: Iterable[tuple[str, str]]) -> bool:
+    """Whether the newest events come first (`sortOrder`): what was delivered last says nothing of what is missing."""
+    return any(name.lower() == "sortorder" and value.upper() == "DESCENDING" for name, value in parameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +34,14 @@ class Question:
         parameters: Its `query_params`.
         start: Its `from`, or None.
         start_param: The parameter that takes a start time, or None where there is none.
+        follows_links: False where each tick asks the same (`strategy: none`).
     """
 
     url: str
     parameters: Mapping[str, str]
     start: str | None = None
     start_param: str | None = None
+    follows_links: bool = True
 
     @property
     def first_url(self) -> str:
@@ -45,33 +59,97 @@ class Question:
         text = json.dumps([self.url, self.start, sorted(self.parameters.items())])
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def starting_point(self, stored: Checkpoint | None, overlap_s: float) -> Checkpoint:
-        """Where the next tick starts.
+    @property
+    def until(self) -> str | None:
+        """Where it ends, or None."""
+        return until_of(self.parameters.items())
 
-        A stored cursor is kept as long as the question is the same one (or was set by hand, for any question).
+    @property
+    def has_end(self) -> bool:
+        """Whether it is read to its end and finished then: a bounded or a descending query."""
+        return self.follows_links and (self.until is not None or is_descending(self.parameters.items()))
 
-        Args:
-            stored: What the state holds.
-            overlap_s: How far before the newest delivered event a changed question starts.
-        """
+    def is_answered_by(self, stored: Checkpoint) -> bool:
+        """Whether the stored link goes on with this question; one that was set by hand does with any."""
+        return stored.question in {self.digest, ""}
+
+    def starting_point(self, stored: Checkpoint | None) -> Checkpoint:
+        """What is stored, or the beginning; see `is_answered_by` before it is used."""
         if stored is None:
             return Checkpoint(self.digest)
-        if stored.question in {self.digest, ""}:
-            return replace(stored, question=self.digest)
-        return self.overlap(stored, overlap_s)
+        return replace(stored, question=stored.question or self.digest)
 
-    def overlap(self, stored: Checkpoint, overlap_s: float) -> Checkpoint:
-        """A start that needs no cursor: the newest delivered event's time minus an overlap.
+    def overlap_url(self, stored: Checkpoint, overlap_s: float) -> str | None:
+        """The question from the newest delivered event's time minus an overlap on; None for its own beginning.
 
-        Where nothing with a time was delivered, or no parameter takes a time, it is the question itself, which goes
-        over everything again. `from` wins where it is later.
+        An event that is dated in the future does not move the start there. `from` wins where it is later.
         """
-        resume = None
-        if stored.newest_at is not None and self.start_param is not None:
-            since = stored.newest_at - overlap_s
-            start = parse_time(self.start or self.parameters.get(self.start_param, ""))
-            resume = self._url_from(utc_text(since)) if start is None or start < since else None
+        since = self._since(stored, overlap_s)
+        return None if since is None else self._url_from(utc_text(since))
+
+    def overlap(self, stored: Checkpoint, overlap_s: float, because: str, source: str) -> Checkpoint:
+        """A start that needs no cursor, over ground where what was delivered is left out.
+
+        Args:
+            stored: Where the source stood.
+            overlap_s: How far before the newest delivered event to start.
+            because: Why it must start over, the beginning of the sentence that says why it can't.
+            source: The source's name.
+
+        Raises:
+            NoStartError: Every start would lose or repeat events, or collect nothing.
+        """
+        if self._goes_by_time(stored):
+            self._check_start(stored, overlap_s, because, source)
+        resume = self.overlap_url(stored, overlap_s)
         return replace(stored, question=self.digest, resume=resume, finished=False, overlapping=True)
+
+    def start_of(self, checkpoint: Checkpoint) -> str:
+        """The time from which a start made by `overlap` asks, for the log: never the query."""
+        asked = dict(parse_qsl((checkpoint.resume or "").partition("?")[2]))
+        return asked.get(self.start_param or "", "the beginning")
+
+    def _goes_by_time(self, stored: Checkpoint) -> bool:
+        """Whether what is missing is what is newer than the newest; if not, all of it is asked for again.
+
+        The order of the question before this one shows in its links.
+        """
+        was_descending = is_descending(parse_qsl((stored.resume or "").partition("?")[2]))
+        return (
+            self.follows_links
+            and stored.events > 0
+            and not was_descending
+            and not is_descending(self.parameters.items())
+        )
+
+    def _since(self, stored: Checkpoint, overlap_s: float) -> float | None:
+        if not self._goes_by_time(stored) or stored.newest_at is None or self.start_param is None:
+            return None
+        latest = min(stored.newest_at, stored.updated_at) if stored.updated_at else stored.newest_at
+        since = max(0.0, latest - overlap_s)
+        start = parse_time(self.start or self.parameters.get(self.start_param, ""))
+        return since if start is None or start < since else None
+
+    def _check_start(self, stored: Checkpoint, overlap_s: float, because: str, source: str) -> None:
+        anew = f"collect and deliver all of it anew: `hel state reset {source}`"
+        by_hand = f"say where to go on: `hel state set {source} resume URL`"
+        if self.start_param is None:
+            raise NoStartError(
+                f"{because}, and no query parameter is known that takes a time to go on from",
+                f"name it in `from_param`; or {anew}; or {by_hand}",
+            )
+        if stored.newest_at is None:
+            raise NoStartError(
+                f"{because}, and no event that was delivered had a time to go on from",
+                f"name a time to go on from: `hel state set {source} newest TIME`; or {anew}; or {by_hand}",
+            )
+        since, end = self._since(stored, overlap_s), parse_time(self.until or "")
+        if since is not None and end is not None and end <= since:
+            raise NoStartError(
+                f"{because}, and the query ends before the newest event that was delivered "
+                f"({printable(stored.newest or utc_text(stored.newest_at))})",
+                f"collect it as a source of its own, under another name; or {anew}",
+            )
 
     def _url_from(self, start: str | None) -> str:
         parameters = dict(self.parameters)

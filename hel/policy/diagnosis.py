@@ -73,8 +73,18 @@ def complaint(reply: Reply) -> Complaint:
         (body, "errorCode", "errorSummary"),
     ):
         if said.get(code):
-            return Complaint(printable(str(said[code])), printable(str(said.get(text) or "")))
+            words = str(said.get(text) or "")
+            causes = _causes(body) if reply.status == 400 and said is body else ()
+            return Complaint(printable(str(said[code])), printable(": ".join(filter(None, (words, *causes)))))
     return Complaint("", "")
+
+
+def _causes(body: dict[str, Any]) -> list[str]:
+    """Okta's own words for which parameter it refuses, and why: the first two of `errorCauses`."""
+    causes = body.get("errorCauses")
+    listed = causes if isinstance(causes, list) else []
+    said = [cause.get("errorSummary") for cause in listed if isinstance(cause, dict)]
+    return [text for text in said if isinstance(text, str)][:2]
 
 
 _CHALLENGE_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')

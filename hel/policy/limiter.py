@@ -18,7 +18,7 @@ class Limiter:
 
     Args:
         max_wait_s: A reset further ahead than this is not believed.
-        reserve: Requests of the window that are left to others.
+        reserve: Requests of each window that are left to others; one a window is sent all the same.
     """
 
     def __init__(self, max_wait_s: float, reserve: int = 0) -> None:
@@ -66,6 +66,10 @@ class Limiter:
         self._in_flight -= 1
         self._learn(reading, now)
 
+    def withdrawn(self) -> None:
+        """A request was not sent after all: its place is free again."""
+        self._in_flight -= 1
+
     def lost(self) -> None:
         """A request will not be answered; the server may have counted it all the same."""
         self._in_flight -= 1
@@ -79,7 +83,7 @@ class Limiter:
     def _has_room(self) -> bool:
         if self._remaining is None:
             return self._heard
-        return self._remaining - self._in_flight > self._reserve
+        return self._remaining - self._in_flight > min(self._reserve, max(self._limit - 1, 0))
 
     def _learn(self, reading: RateReading, now: float) -> None:
         if self._window is not None and reading.reset_at <= self._window:

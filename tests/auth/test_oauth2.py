@@ -126,6 +126,21 @@ def test_a_refresh_token_is_used_and_its_successor_kept(tmp_path: Path) -> None:
     assert (token.value, path.read_text()) == ("r2", "r2\n")
 
 
+def test_a_refused_refresh_token_gives_way_to_a_newer_one_in_its_file_once(tmp_path: Path) -> None:
+    path = tmp_path / "refresh"
+    path.write_text("r2")
+    refused = answer(400, {"error": "invalid_grant"})
+    server = TokenServer(refused, answer(200, GRANT | {"token_type": "Bearer"}))
+    headers = sign(server, dpop=False, key=None, refresh_token=RefreshToken("r1", path))
+    assert headers == {"authorization": "Bearer tok-1"}
+    assert [server.form(number)["refresh_token"] for number in range(2)] == ["r1", "r2"]
+    for start, count in (("r2", 1), ("r1", 2)):
+        server = TokenServer(refused, refused)
+        with pytest.raises(AuthError, match="invalid_grant"):
+            sign(server, dpop=False, key=None, refresh_token=RefreshToken(start, path))
+        assert len(server.asked) == count
+
+
 def test_the_proof_goes_out_with_the_first_token_request() -> None:
     """Lesson 16."""
     server = TokenServer(answer(200, GRANT))

@@ -68,5 +68,18 @@ def test_a_token_from_the_environment_cant_be_kept_which_is_said_once() -> None:
     assert "refresh_token_file" in log.heard[0][2]["fix"]
 
 
+def test_what_stands_in_the_file_by_now_is_taken_if_it_is_another_token(tmp_path: Path) -> None:
+    path = tmp_path / "refresh"
+    token = RefreshToken("r1", path)
+    assert not token.reread()
+    for same_or_unusable in (b"r1\n", b"", b"\xff", b"a\nb"):
+        path.write_bytes(same_or_unusable)
+        assert not token.reread()
+    path.write_bytes(b"\xef\xbb\xbfr2\n")
+    assert token.reread()
+    assert token.value == "r2"
+    assert not RefreshToken("r1", None).reread()
+
+
 def test_no_repr_shows_the_secret() -> None:
     assert "hush" not in repr(RefreshToken("hush", Path("/x")))

@@ -8,7 +8,8 @@ import pytest
 
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.load import Loaded, load, load_global
-from hel.config.source import LinkHeaderPagination
+from hel.config.section import keys_of
+from hel.config.source import LinkHeaderPagination, SourceConfig
 from hel.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -95,10 +96,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         "10:5: sources.a.dedupe.id_path: missing (add 'id_path: …')",
         "11:5: sources.a.from: expected text, found a list",
         "12:5: sources.a.resilence: unknown key (did you mean 'resilience'?)",
-        (
-            "13:5: sources.a.tls: unknown key (known here: url, schedule, auth, pagination, resilience, from, "
-            "from_param, query_params, dedupe, transform, source_label_key, source_label_value)"
-        ),
+        f"13:5: sources.a.tls: unknown key (known here: {', '.join(keys_of(SourceConfig))})",
         (
             "14:3: sources.b c: expected a name of 1 to 64 letters, digits, '.', '_' and '-' that begins with a "
             "letter or digit (choose another)"
@@ -129,6 +127,15 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         ("    auth: {type: bearer, tokn_env: X, token_file: x}\n", "4:26: sources.a.auth.tokn_env",
          "did you mean 'token_env'?"),
         ("    dedupe: {id_path: a..b}\n", "4:14: sources.a.dedupe.id_path", "expected a dotted path"),
+        ("    query_params: {limit: 0}\n", "4:20: sources.a.query_params.limit", "never brings one"),
+        ("    query_params: {limit: '1001'}\n", "4:20: sources.a.query_params.limit", "Okta refuses more than 1000"),
+        ("    query_params: {after: x}\n", "4:20: sources.a.query_params.after", "Hel keeps the cursor itself"),
+        ("    pagination: {strategy: link_header}\n    query_params: {after: x}\n",
+         "5:20: sources.a.query_params.after", "Hel keeps the cursor itself"),
+        ("    resilience: {rate_limit: {burst: 5}}\n", "4:31: sources.a.resilience.rate_limit.burst",
+         "add 'max_requests_per_second'"),
+        ("    resilience: {rate_limit: {reserve: -1}}\n", "4:31: sources.a.resilience.rate_limit.reserve",
+         "at least 0"),
     ],
 )  # fmt: skip
 def test_a_rule_between_keys_is_told_at_the_key_to_change(
@@ -137,6 +144,21 @@ def test_a_rule_between_keys_is_told_at_the_key_to_change(
     line = problems(SOURCE + lines)[0]
     assert line.startswith(f"hel.yaml:{place}: ")
     assert words in line
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "    query_params: {limit: 1}\n",
+        "    query_params: {limit: 1000}\n",
+        "    pagination: {strategy: none}\n    query_params: {after: x}\n",
+        "  b: {url: https://x.example/audit, query_params: {limit: 5000}}\n",
+        "  b: {url: https://x.example/audit, query_params: {limit: 0}}\n",
+        "    resilience: {rate_limit: {burst: 5, max_requests_per_second: 0.5, reserve: 0}}\n",
+    ],
+)
+def test_a_parameter_that_another_api_or_strategy_takes_is_no_error(loaded: Load, lines: str) -> None:
+    assert "a" in loaded(SOURCE + lines).config.sources
 
 
 @pytest.mark.parametrize("word", ["yes", "on", "1", "y", "off", "no"])

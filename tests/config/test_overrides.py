@@ -33,6 +33,15 @@ def test_the_short_name_of_the_log_level_yields_to_the_long_one(loaded: Load) ->
     assert loaded(SOURCE, both).config.global_.log_level == "error"
 
 
+def test_an_empty_variable_counts_as_unset(loaded: Load) -> None:
+    content = "global: {log_level: debug, shutdown_secs: 7}\n" + SOURCE
+    empty = ("HEL_LOG_LEVEL", "HEL_GLOBAL__SHUTDOWN_SECS", "HEL_GLOBAL__STATE", "HEL_GLOBAL__NO_KEY")
+    settings = loaded(content, dict.fromkeys(empty, "")).config.global_
+    assert (settings.log_level, settings.shutdown_secs, settings.state.path.name) == ("debug", 7, "hel-state.db")
+    long_and_empty = {"HEL_GLOBAL__LOG_LEVEL": "", "HEL_LOG_LEVEL": "error"}
+    assert loaded(content, long_and_empty).config.global_.log_level == "error"
+
+
 def test_every_key_of_global_has_its_variable(loaded: Load) -> None:
     settings = loaded(
         SOURCE,

@@ -139,6 +139,21 @@ def test_client_secret_and_refresh_token_may_hold_spaces(loaded: Load, tmp_path:
     assert secrets.origins["client ID"] == "the configuration"
 
 
+def test_one_refresh_token_for_two_sources_is_an_error_at_the_second_one(
+    problems: Problems, loaded: Load, tmp_path: Path
+) -> None:
+    (tmp_path / "refresh").write_text("r1")
+    (tmp_path / "link").symlink_to("refresh")
+    (tmp_path / "other").write_text("r1")
+    auth = "auth: {type: oauth2, token_url: 'https://dev.okta.com/t', client_id: c, refresh_token_file: "
+    first = SOURCE + "    " + auth + "refresh}\n"
+    for same in ("./refresh", tmp_path / "refresh", "link"):
+        (line,) = problems(first + "  b: {url: https://dev.okta.com/x, " + auth + f"{same}}}}}\n")
+        assert line.startswith("hel.yaml:5:"), line
+        assert "sources.b.auth.refresh_token_file: sources 'a' and 'b' use one refresh token" in line
+    assert len(loaded(first + "  b: {url: https://dev.okta.com/x, " + auth + "other}}\n").secrets) == 2
+
+
 def test_every_secret_that_is_missing_is_named_at_once(problems: Problems) -> None:
     content = OAUTH + "client_id_env: A, client_private_key_env: B, refresh_token_file: c}\n"
     keys = [line.split(": ")[1].rsplit(".", 1)[-1] for line in problems(content)]

@@ -15,6 +15,7 @@ from tests.journeys.workshop import OAUTH2, Workshop, source, stop, until
 
 Opening = Callable[..., Workshop]
 TOKEN = "/oauth2/v1/token"
+CUSTOM_TOKEN = "/oauth2/default/v1/token"
 LOGS = "/api/v1/logs"
 CUSTOM = {
     "type": "oauth2",
@@ -246,6 +247,28 @@ def test_a_rotated_refresh_token_replaces_its_file_and_serves_the_next_run(open_
     assert workshop.org.refresh_token != first
     assert path.stat().st_mode & 0o777 == 0o600
     assert sorted(each.name for each in workshop.folder.iterdir()) == ["hel.yaml", "refresh"]
+
+
+def test_a_refresh_token_from_a_new_sign_in_is_taken_from_its_file_while_hel_runs(open_workshop: Opening) -> None:
+    workshop = open_workshop(dpop="off", token_lifetime_s=1.0)
+    path = workshop.folder / "refresh"
+    path.write_text(workshop.org.refresh_token)
+
+    def is_kept() -> bool:
+        return path.read_text().strip() == workshop.org.refresh_token
+
+    workshop.environment["SECRET"] = workshop.org.client_secret
+    auth = CUSTOM | {"client_secret_env": "SECRET", "refresh_token_file": "refresh"}
+    patient = {"circuit_breaker": {"enabled": False}}  # the log itself refuses a custom server's tokens
+    workshop.configure({"okta-audit": source(auth, resilience=patient)})
+    process = workshop.start("run")
+    until(lambda: asked(workshop, CUSTOM_TOKEN).count(200) >= 2 and is_kept())
+    workshop.org._custom_endpoint.refresh_token = "signed-in-anew"  # noqa: SLF001  # what a person did elsewhere
+    path.write_text("signed-in-anew")
+    until(lambda: workshop.org.refresh_token != "signed-in-anew" and is_kept())
+    ended = stop(process)
+    assert ended.code == 0, ended.err
+    assert 400 in asked(workshop, CUSTOM_TOKEN)
 
 
 def test_a_refresh_token_from_the_environment_works_with_a_warning(open_workshop: Opening) -> None:

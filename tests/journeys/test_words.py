@@ -28,6 +28,10 @@ class Row:
     env: dict[str, str] = field(default_factory=dict)
 
 
+REFUSED_SINCE = (
+    b'{"errorCode": "E0000001", "errorSummary": "Api validation failed: since", "errorCauses": '
+    b'[{"errorSummary": "since: it is over 180 days prior to the current day"}]}'
+)
 ROWS = [
     Row(
         "404 on token from elsewhere",
@@ -102,7 +106,37 @@ ROWS = [
         step="request",
         faults=[Fault(kind="redirect", location="https://elsewhere.example/")],
     ),
-    Row("a web page instead of JSON", ["no JSON"], step="events", faults=[Fault(kind="html", times=9)]),
+    Row(
+        "a web page instead of JSON",
+        ["no JSON array of events: it starts with '<'", "/api/v1/logs", "check `url`"],
+        step="events",
+        faults=[Fault(kind="html", times=9)],
+    ),
+    Row(
+        "JSON that is cut off",
+        ["/api/v1/logs", "--record-dir"],
+        step="events",
+        faults=[Fault(kind="bad_json", times=9)],
+    ),
+    Row(
+        "a body cut off on its way",
+        ["gzip body is cut off, at https://", "/api/v1/logs", "Hel asks again by itself"],
+        step="request",
+        faults=[Fault(kind="truncated_gzip", times=9)],
+    ),
+    Row(
+        "a connection that breaks",
+        ["broke: ", "localhost", "Hel asks again by itself"],
+        step="request",
+        auth=SSWS,
+        faults=[Fault(kind="reset", times=9)],
+    ),
+    Row(
+        "a parameter that Okta refuses",
+        ["400", "Api validation failed: since", "180 days"],
+        step="request",
+        faults=[Fault(kind="status", status=400, body=REFUSED_SINCE)],
+    ),
 ]
 
 

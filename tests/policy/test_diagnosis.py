@@ -122,6 +122,16 @@ def test_oauths_own_words_come_first_then_the_challenge_then_oktas_code() -> Non
     assert complaint(reply(401, UNAUTHORIZED)) == Complaint("E0000011", "Invalid token provided")
 
 
+def test_a_400_shows_the_first_two_of_oktas_causes() -> None:
+    causes = [{"errorSummary": f"limit: cause {number}"} for number in range(3)]
+    body = {"errorCode": "E0000001", "errorSummary": "Api validation failed", "errorCauses": causes}
+    assert complaint(reply(400, body)).text == "Api validation failed: limit: cause 0: limit: cause 1"
+    assert complaint(reply(403, body)).text == "Api validation failed"
+    odd_ones: list[Any] = [None, "text", 5, {}, [1, {}, {"errorSummary": 7}]]
+    for odd in odd_ones:
+        assert complaint(reply(400, body | {"errorCauses": odd})).text == "Api validation failed"
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"null", b'"text"', b"[" * 100_000, b"\xff\xfe"])
 def test_a_body_that_says_nothing_is_no_complaint(body: bytes) -> None:
     assert str(complaint(Reply(400, (), body, 0.0))) == ""

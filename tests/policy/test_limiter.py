@@ -47,6 +47,29 @@ def test_a_reserve_is_left_to_others() -> None:
     assert limiter.delay(0) == 31
 
 
+@pytest.mark.parametrize(("limit", "reserve"), [(1, 1), (5, 5), (5, 100)])
+def test_a_reserve_as_large_as_the_window_leaves_one_request_of_each(limit: int, reserve: int) -> None:
+    limiter = Limiter(max_wait_s=900, reserve=reserve)
+    sent_at = []
+    for now in range(180):
+        if limiter.delay(now) == 0.0:
+            limiter.sent()
+            sent_at.append(now)
+            limiter.answered(reading(limit - 1, 60 - now % 60, limit=limit, now=now), now)
+    assert [now // 60 for now in sent_at] == [0, 1, 2]
+
+
+def test_a_request_that_was_withdrawn_gives_its_place_back_and_one_that_was_lost_does_not() -> None:
+    limiter = told(remaining=1, reset_in_s=30)
+    limiter.sent()
+    assert limiter.delay(1) > 0
+    limiter.withdrawn()
+    assert limiter.delay(1) == 0.0
+    limiter.sent()
+    limiter.lost()
+    assert limiter.delay(1) > 0
+
+
 def test_while_nothing_is_known_one_request_goes_ahead_of_the_others() -> None:
     limiter = Limiter(max_wait_s=900)
     assert limiter.delay(0) == 0.0

@@ -1,0 +1,43 @@
+"""The account of one tick of one source: what came, and where the source stands at its end."""
+
+from dataclasses import dataclass
+
+from hel.records import Batch, Checkpoint, Page
+
+
+@dataclass(slots=True)
+class Tick:
+    """The account of one tick.
+
+    Attributes:
+        pages: Read.
+        events: Handed over.
+        duplicates: Left out, because they had been delivered before.
+        newest: The newest event of the source so far, as its own text.
+        newest_at: The same in epoch seconds.
+        resume: Where the next one starts; None for the beginning.
+        took_s: From the start to the last page.
+        behind: `max_pages` ended it, and there is more.
+        finished: The source was finished, or is now.
+    """
+
+    pages: int = 0
+    events: int = 0
+    duplicates: int = 0
+    newest: str | None = None
+    newest_at: float | None = None
+    resume: str | None = None
+    took_s: float = 0.0
+    behind: bool = False
+    finished: bool = False
+
+    def add(self, page: Page, batch: Batch) -> None:
+        """Count a page that was handed over."""
+        self.pages += 1
+        self.events += batch.count
+        self.duplicates += len(page.events) - batch.count
+
+    def stand(self, checkpoint: Checkpoint) -> None:
+        """Take over where the source stands at the end."""
+        self.newest, self.newest_at = checkpoint.newest, checkpoint.newest_at
+        self.resume, self.finished = checkpoint.resume, checkpoint.finished
