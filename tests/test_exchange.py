@@ -427,7 +427,7 @@ def test_an_answer_that_cant_be_read_is_the_sources_failure_to_the_breaker() -> 
 
 
 def test_a_request_that_could_not_be_signed_takes_no_place_in_the_window() -> None:
-    async def main() -> list[float]:
+    async def main() -> float:
         gone = UnreachableError("gone", kind="connect")
         wire = Wire(token("t1"), answer(200, *window(1, 600)), gone, gone, gone, token("t2"), answer(200))
         bench = Bench(wire, oauth2=True)
@@ -435,12 +435,10 @@ def test_a_request_that_could_not_be_signed_takes_no_place_in_the_window() -> No
         bench.exchange._credential._cache.drop("t1")  # type: ignore[attr-defined]  # noqa: SLF001  # as a 401 would
         with pytest.raises(UnreachableError):
             await bench.fetch()
-        failed_at = bench.clock.monotonic()
         await bench.fetch()
-        return [failed_at, wire.sent[-1][0]]
+        return wire.times[-1]
 
-    failed_at, sent_at = run(main)
-    assert sent_at - failed_at < 5
+    assert run(main) < 60, "the window's last place is still there"
 
 
 def test_two_sources_never_exceed_the_rate_that_is_set_and_may_begin_with_a_burst() -> None:

@@ -117,7 +117,7 @@ class Question:
         was_descending = is_descending(parse_qsl((stored.resume or "").partition("?")[2]))
         return (
             self.follows_links
-            and stored.events > 0
+            and (stored.events > 0 or stored.newest_at is not None)
             and not was_descending
             and not is_descending(self.parameters.items())
         )

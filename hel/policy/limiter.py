@@ -83,7 +83,7 @@ class Limiter:
     def _has_room(self) -> bool:
         if self._remaining is None:
             return self._heard
-        return self._remaining - self._in_flight > min(self._reserve, max(self._limit - 1, 0))
+        return self._remaining - self._in_flight > self._reserve
 
     def _learn(self, reading: RateReading, now: float) -> None:
         if self._window is not None and reading.reset_at <= self._window:

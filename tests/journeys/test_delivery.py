@@ -165,7 +165,7 @@ def test_lesson_32_a_refused_cursor_falls_back_to_the_last_time_minus_an_overlap
     assert ended.code == 0, ended.err
     assert workshop.written() == workshop.org.log.uuids
     (said,) = ended.logged("cursor.refused")
-    assert "since=" in said["since"]
+    assert said["since"].startswith("20")
 
 
 def test_a_cursor_that_is_refused_while_it_runs_doubles_nothing(workshop: Workshop) -> None:

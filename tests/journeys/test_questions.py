@@ -1,6 +1,7 @@
 """When the stored link does not serve: a changed question, a refused cursor, a loop; and how a source is paced."""
 
 import json
+import math
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from examples.okta_org import Fault
+from hel import assembly
+from hel.config.load import load
 from tests.journeys.workshop import SSWS, Ended, Workshop, source, stop
 
 Opening = Callable[..., Workshop]
@@ -60,6 +63,23 @@ def test_a_descending_query_that_starts_over_in_its_middle_loses_and_repeats_not
     assert ended.code == 0, ended.err
     assert sorted(workshop.written()) == sorted(workshop.org.log.uuids)
     assert ended.logged(event)[0]["since"] == "the beginning"
+
+
+@pytest.mark.parametrize(
+    ("keys", "overlap_s"),
+    [
+        ({"query_params": {"until": "2026-05-01"}}, math.inf),
+        ({"query_params": {"sortOrder": "DESCENDING"}}, math.inf),
+        ({"query_params": {"until": "2026-05-01"}, "pagination": {"strategy": "none"}}, 5),
+        ({"query_params": {}}, 5),
+    ],
+)
+def test_all_that_was_delivered_is_remembered_where_a_query_is_read_to_its_end(
+    bare: Workshop, keys: dict[str, Any], overlap_s: float
+) -> None:
+    bare.configure({"okta-audit": source(None, overlap_secs=5, **keys)})
+    loaded = load(bare.folder / "hel.yaml", {"OKTA_DOMAIN": "org.okta.com"})
+    assert assembly.keep(loaded.config.sources["okta-audit"]).overlap_s == overlap_s
 
 
 def test_a_descending_query_that_becomes_a_polling_one_loses_and_repeats_nothing(workshop: Workshop) -> None:
@@ -117,6 +137,15 @@ def test_a_question_that_ends_before_the_newest_event_fails_instead_of_being_fin
     assert "under another name" in line["fix"]
     assert b"finished" not in workshop.hel("state", "show").out
     assert collect(workshop).code == 0, "as it was, it goes on"
+
+
+def test_a_finished_source_with_a_later_end_goes_on(workshop: Workshop) -> None:
+    assert collect(workshop, query_params={"limit": "1000", "until": at(-3600)}).code == 0
+    before = len(workshop.written())
+    assert 0 < before < 1200
+    ended = collect(workshop, query_params={"limit": "1000", "until": at(60)})
+    assert len(ended.logged("question.changed")) == 1
+    assert sorted(workshop.written()) == sorted(workshop.org.log.uuids)
 
 
 def test_a_changed_question_fails_each_tick_and_the_program_runs_on(workshop: Workshop) -> None:

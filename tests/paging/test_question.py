@@ -128,6 +128,11 @@ def test_where_nothing_was_delivered_the_question_itself_is_asked(start_param: s
     assert (start.resume, start.overlapping) == (None, True)
 
 
+def test_a_newest_time_that_was_set_by_hand_is_gone_by_though_nothing_was_delivered() -> None:
+    start = overlap(ASKED, replace(STORED, events=0, updated_at=0.0))
+    assert ASKED.start_of(start) == "2026-05-01T11:50:00.000Z"
+
+
 @pytest.mark.parametrize("start_param", ["since", None])
 def test_a_source_without_links_just_asks_the_new_question(start_param: str | None) -> None:
     asked = replace(BOUNDED, start_param=start_param, follows_links=False)

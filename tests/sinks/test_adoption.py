@@ -5,7 +5,7 @@ import pytest
 
 from hel.dedupe import key_of
 from hel.records import Position
-from hel.sinks.adoption import adopt
+from hel.sinks.adoption import adopt, unclaimed
 from hel.sinks.file import FileSink
 from tests.doubles import FakeClock, HeardLog
 
@@ -91,10 +91,11 @@ def test_a_torn_line_is_completed_in_place_without_the_file_ever_shrinking(path:
     assert path.stat().st_size > sizes[0]
 
 
-def test_a_line_of_a_source_that_is_no_longer_configured_stays(path: Path) -> None:
+def test_a_line_of_a_source_that_does_not_run_now_stays_and_waits_under_its_label(path: Path) -> None:
     known = committed(path, b"")
     path.write_bytes(line("{}", "gone"))
-    assert adopt(reopened(path), known, SOURCES) == []
+    (gone,) = adopt(reopened(path), known, SOURCES)
+    assert (gone.source, gone.keys, gone.ids) == (unclaimed(("source", "gone")), key_of(b"{}"), b"")
     assert path.read_bytes() == line("{}", "gone")
 
 
