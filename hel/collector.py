@@ -21,7 +21,7 @@ from hel.config.models import MB
 from hel.emitter import Emitter
 from hel.errors import ConfigError, HelError, SourceError
 from hel.lifecycle import Job, Lifecycle
-from hel.poller import Poller, Tick
+from hel.poller import Poller
 from hel.queue import BatchQueue
 from hel.recording import Recorder, recorded_sources
 from hel.replay import replay
@@ -34,6 +34,7 @@ from hel.state.lock import StateLock, files_of
 from hel.state.schema import check_file
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
+from hel.tick import Tick
 from hel.transport import HttpTransport
 
 

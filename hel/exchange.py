@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import stamina
 
@@ -49,6 +49,18 @@ class Rules:
     backoff: Backoff
     respect_headers: bool
     max_wait_s: float
+
+
+class Gate(Protocol):
+    """Stands before each send: whether there is room for its answer. Who waits for anything else does not hold it."""
+
+    async def wait(self) -> None:
+        """Wait until the answer may come."""
+        ...
+
+    def give_back(self) -> None:
+        """It does not come, or not now."""
+        ...
 
 
 class _AgainError(Exception):
@@ -108,12 +120,13 @@ class Exchange:
         self._clock = clock
         self._log = log
 
-    async def fetch(self, request: Request, read: Callable[[Reply], T]) -> T:
+    async def fetch(self, request: Request, read: Callable[[Reply], T], gate: Gate) -> T:
         """What the API's successful answer to this request says.
 
         Args:
             request: What is asked.
             read: Makes sense of the answer; one that can't be read is the API's failure as much as none.
+            gate: Stands before each send; held when this returns.
 
         Raises:
             SourceError: There is none to be had in this tick; it says why, and what to do.
@@ -121,7 +134,7 @@ class Exchange:
         if self._breaker is not None:
             self._breaker.admit(self._clock.monotonic())
         try:
-            found = read(await self._attempts(request))
+            found = read(await self._attempts(request, gate))
         except _AgainError as last:
             self._report(last.error, failed=last.counts)
             raise last.error from last.error.__cause__
@@ -135,7 +148,7 @@ class Exchange:
         self._report(None, failed=False)
         return found
 
-    async def _attempts(self, request: Request) -> Reply:
+    async def _attempts(self, request: Request, gate: Gate) -> Reply:
         """Send until it is answered or the attempts are used up."""
         tries = 0
 
@@ -145,7 +158,7 @@ class Exchange:
         async for attempt in stamina.retry_context(on=wait_s, attempts=self._rules.max_attempts, timeout=None):
             with attempt:
                 tries += 1
-                return await self._attempt(request)
+                return await self._attempt(request, gate)
         raise AssertionError("stamina yields an attempt or raises")
 
     def _wait_s(self, error: _AgainError, tries: int) -> bool | float:
@@ -161,24 +174,26 @@ class Exchange:
         self._log.warning("request.retried", because=str(error), attempt=tries, of=of, wait_s=round(wait, 1))
         return float(wait)
 
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request, gate: Gate) -> Reply:
         """One attempt: one send, and one more for each kind of renewal that a 401 calls for."""
         renewed: set[Renewal] = set()
         while True:
-            reply, renewal = await self._send(request)
+            reply, renewal = await self._send(request, gate)
             judged = verdict.judge(reply, Stage.API, self._facts)
             if judged.action is Action.TAKE:
                 return reply
+            gate.give_back()
             if judged.action is not Action.RENEW or renewal is None or renewal in renewed:
                 raise _failure(judged, reply, self._rules)
             renewed.add(renewal)
             self._log.debug("request.renewed", reason=renewal.value)
 
-    async def _send(self, request: Request) -> tuple[Reply, Renewal | None]:
-        """Wait for a place in the window, sign, send, and learn from the answer."""
+    async def _send(self, request: Request, gate: Gate) -> tuple[Reply, Renewal | None]:
+        """Wait for a place in the window and for room, sign, send, and learn from the answer."""
         await self._budget.reserve(self._clock, self._log)
         signed = reply = reading = None
         try:
+            await gate.wait()
             headers = await self._credential.sign(request)
             signed = replace(request, headers={**request.headers, **headers})
             reply = await self._transport.send(signed, self._rules.timeout_s)
@@ -186,6 +201,8 @@ class Exchange:
         except UnreachableError as error:
             raise _failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         finally:
+            if reply is None:
+                gate.give_back()
             if signed is None:
                 self._limiter.withdrawn()
             elif reply is None:

@@ -17,14 +17,12 @@ from hel.errors import RefusedError, ReplyError, SourceError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
-from hel.queue import BatchQueue, Size
+from hel.queue import BatchQueue, Room, Size
 from hel.records import Checkpoint, Page, Reply, Request
 from hel.recovery import CHANGED, Recovery
 from hel.schedule import first_start, next_start
 from hel.telemetry.log import Log
 from hel.tick import Tick
-
-__all__ = ["Fetch", "Pace", "Poller", "Tick"]
 
 _REPLY_FIX = (
     "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
@@ -40,8 +38,11 @@ T = TypeVar("T")
 class Fetch(Protocol):
     """The policed exchange."""
 
-    async def __call__(self, request: Request, read: Callable[[Reply], T]) -> T:
-        """What is read from the API's successful answer; or a SourceError, which `read` may raise, too."""
+    async def __call__(self, request: Request, read: Callable[[Reply], T], gate: Room) -> T:
+        """What is read from the API's successful answer; or a SourceError, which `read` may raise, too.
+
+        The room is waited for before each send, and given back while anything else is waited for.
+        """
         ...
 
 
@@ -191,8 +192,8 @@ class Poller:
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""
-        async with self._queue.room(self._expected) as room:
-            reply, page = await self._fetch(request, partial(self._read, request))
+        with self._queue.room(self._expected) as room:
+            reply, page = await self._fetch(request, partial(self._read, request), room)
             last = page.next is None or tick.pages + 1 == self._pace.max_pages
             batch = self._memory.take(self.name, page, self._maker, reply.received_at, last=last)
             room.put(batch)

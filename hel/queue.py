@@ -1,13 +1,14 @@
 """The bounded queue between the pollers and the emitter: a slow reader slows the polling.
 
 The rule: room is taken before a page is asked for, and given back when its lines have been delivered, so that the
-bounds hold for all that is in memory. One page larger than the bounds passes when nothing else is there.
+bounds hold for all that is in memory; who waits for anything else holds none. One page larger than the bounds passes
+when nothing else is there.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hel.records import Batch
@@ -40,16 +41,29 @@ class Room:
 
     Args:
         queue: Where the page goes.
-        size: As much as is expected.
+        expected: As much as it may take.
     """
 
-    def __init__(self, queue: "BatchQueue", size: Size) -> None:
+    def __init__(self, queue: "BatchQueue", expected: Size) -> None:
         self._queue = queue
-        self.size = size
+        self._expected = expected
+        self._held = NOTHING
+
+    async def wait(self) -> None:
+        """Wait for the room, and hold it; nothing is to be asked for without."""
+        if self._held == NOTHING:
+            await self._queue.take_room(self._expected)
+            self._held = self._expected
+
+    def give_back(self) -> None:
+        """The page does not come, or not now: others may have the room."""
+        held, self._held = self._held, NOTHING
+        self._queue.give_back(held)
 
     def put(self, batch: Batch) -> None:
         """Hand the page over; it takes the room that it needs."""
-        self._queue.exchange(self, batch)
+        held, self._held = self._held, NOTHING
+        self._queue.put(batch, held)
 
 
 class BatchQueue:
@@ -68,21 +82,23 @@ class BatchQueue:
         self._waiting: list[asyncio.Future[None]] = []
         self._closed = False
 
-    @asynccontextmanager
-    async def room(self, expected: Size) -> AsyncIterator[Room]:
-        """Wait for room for a page, and hold it until the page is handed over or is not to come."""
-        await self._until(lambda: self._fits(expected))
-        self._taken += expected
+    @contextmanager
+    def room(self, expected: Size) -> Iterator[Room]:
+        """Room to wait for, which is given back at the end unless the page was handed over."""
         room = Room(self, expected)
         try:
             yield room
         finally:
-            self._give_back(room.size)
+            room.give_back()
 
-    def exchange(self, room: Room, batch: Batch) -> None:
+    async def take_room(self, size: Size) -> None:
+        """Wait until this much fits, and take it."""
+        await self._until(lambda: self._fits(size))
+        self._taken += size
+
+    def put(self, batch: Batch, held: Size) -> None:
         """Take a batch for the room that was held for it."""
-        self._taken += _size(batch) - room.size
-        room.size = NOTHING
+        self._taken += _size(batch) - held
         self._undelivered[batch.source] += 1
         self._queue.put_nowait(batch)
         self._wake()
@@ -105,7 +121,7 @@ class BatchQueue:
         """Give the room of these batches back."""
         for batch in batches:
             self._undelivered[batch.source] -= 1
-        self._give_back(sum(map(_size, batches), NOTHING))
+        self.give_back(sum(map(_size, batches), NOTHING))
 
     async def settled(self, source: str) -> None:
         """Wait until all that this source has handed over is delivered and committed."""
@@ -116,7 +132,8 @@ class BatchQueue:
         self._closed = True
         self._wake()
 
-    def _give_back(self, size: Size) -> None:
+    def give_back(self, size: Size) -> None:
+        """Let others have this much."""
         self._taken -= size
         self._wake()
 

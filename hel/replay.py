@@ -16,9 +16,9 @@ from hel.errors import ReplyError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
-from hel.poller import Tick
 from hel.queue import BatchQueue, Size
 from hel.telemetry.log import Log
+from hel.tick import Tick
 
 PagerFor = Callable[[str], Pager]
 """A source's pager for a URL; the recorded one, for `hel.yaml` may name another domain by now."""
@@ -58,7 +58,8 @@ async def replay(
             continue
         # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
         memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
-        async with queue.room(Size(len(page.events), len(reply.body))) as room:
+        with queue.room(Size(len(page.events), len(reply.body))) as room:
+            await room.wait()
             batch = memory.take(name, page, maker, reply.received_at, last=True)
             room.put(batch)
         yielded[url] = b"".join(map(key_of, page.events))

@@ -87,7 +87,8 @@ async def delivered(
 ) -> HeardLog:
     queue, log = BatchQueue(100, 10_000), HeardLog()
     for each in batches:
-        async with queue.room(Size(1, 1)) as room:
+        with queue.room(Size(1, 1)) as room:
+            await room.wait()
             room.put(each)
     queue.close()
     emitter = Emitter(queue, sink, store, nonces or Nonces(), {}, FakeClock(), log, patience_s)

@@ -92,6 +92,23 @@ class Wire:
         return turn(request)
 
 
+class Turnstile:
+    """A gate that knows since when it is held, and for how long it was."""
+
+    def __init__(self) -> None:
+        self.held_since: float | None = None
+        self.held: list[tuple[float, float]] = []
+
+    async def wait(self) -> None:
+        if self.held_since is None:
+            self.held_since = asyncio.get_running_loop().time()
+
+    def give_back(self) -> None:
+        if self.held_since is not None:
+            self.held.append((round(self.held_since), round(asyncio.get_running_loop().time())))
+        self.held_since = None
+
+
 class Bench:
     """An exchange and everything around it."""
 
@@ -108,6 +125,7 @@ class Bench:
     ) -> None:
         self.log = HeardLog()
         self.clock = VirtualClock()
+        self.gate = Turnstile()
         self.limiter = Limiter(max_wait_s=900) if limiter is None else limiter
         rules = Rules(30, 3, Backoff(2, 60, 2.0), respect_headers, max_wait_s=900)
         credential: Credential = NoCredential()
@@ -119,7 +137,7 @@ class Bench:
         self.exchange = Exchange(wire, credential, budget, breaker, rules, FACTS, recorder, self.clock, self.log)
 
     async def fetch(self, read: Callable[[Reply], Reply] = lambda reply: reply) -> Reply:
-        return await self.exchange.fetch(ASK, read)
+        return await self.exchange.fetch(ASK, read, self.gate)
 
 
 def fetch(wire: Wire, **options: Any) -> Reply:
@@ -141,6 +159,19 @@ def test_passing_troubles_are_tried_again_up_to_max_attempts() -> None:
     first, second, third = wire.times
     assert 3 <= second - first <= 5
     assert 3 <= third - second <= 9
+
+
+def test_the_gate_is_held_while_an_answer_may_come_and_by_nobody_who_waits_for_anything_else() -> None:
+    async def main() -> tuple[Turnstile, list[float]]:
+        wire = Wire(answer(429, *window(0, 40)), UnreachableError("gone", kind="reset"), answer(200))
+        bench = Bench(wire)
+        await bench.fetch()
+        return bench.gate, wire.times
+
+    gate, (first, second, third) = run(main)
+    assert gate.held == [(first, first + 1), (second, second + 1)]
+    assert gate.held_since is not None
+    assert round(gate.held_since) == third, "it is held when the answer is handed over"
 
 
 def test_the_last_failure_is_the_one_that_is_raised() -> None:
@@ -403,7 +434,7 @@ def test_a_bearer_token_goes_along_and_stays_out_of_the_log() -> None:
         rules = Rules(30, 3, Backoff(2, 60, 2.0), respect_headers=True, max_wait_s=900)
         credential = BearerCredential("00hush", "SSWS")
         exchange = Exchange(wire, credential, Budget(Limiter(900)), None, rules, FACTS, None, clock, log)
-        await exchange.fetch(ASK, lambda reply: reply)
+        await exchange.fetch(ASK, lambda reply: reply, Turnstile())
         return wire, log
 
     wire, log = run(main)

@@ -13,7 +13,8 @@ def batch(*lines: bytes, source: str = "okta") -> Batch:
 
 
 async def put(queue: BatchQueue, each: Batch) -> None:
-    async with queue.room(Size(each.count, len(each.lines))) as room:
+    with queue.room(Size(each.count, len(each.lines))) as room:
+        await room.wait()
         room.put(each)
 
 

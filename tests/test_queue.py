@@ -1,8 +1,11 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import anyio
 import anyio.lowlevel
 import pytest
 
-from hel.queue import BatchQueue, Size
+from hel.queue import BatchQueue, Room, Size
 from hel.records import Batch
 
 pytestmark = pytest.mark.anyio
@@ -13,7 +16,8 @@ def batch(count: int = 1, size: int = 10, source: str = "okta") -> Batch:
 
 
 async def put(queue: BatchQueue, each: Batch) -> None:
-    async with queue.room(Size(each.count, len(each.lines))) as room:
+    with queue.room(Size(each.count, len(each.lines))) as room:
+        await room.wait()
         room.put(each)
 
 
@@ -46,25 +50,47 @@ async def test_room_is_waited_for_until_what_was_taken_is_delivered(bounds: tupl
     await put(queue, batch(1, 10))
 
 
+@asynccontextmanager
+async def held(queue: BatchQueue, size: Size) -> AsyncIterator[Room]:
+    with queue.room(size) as room:
+        await room.wait()
+        yield room
+
+
 async def test_room_is_held_before_the_page_comes_and_given_back_where_it_does_not() -> None:
     queue = BatchQueue(10, 100)
-    async with queue.room(Size(1, 60)):
+    async with held(queue, Size(1, 60)):
         with anyio.move_on_after(0.02) as waited:
-            async with queue.room(Size(1, 60)):
+            async with held(queue, Size(1, 60)):
                 pass
         assert waited.cancelled_caught
     with pytest.raises(ValueError, match="no page"):
-        async with queue.room(Size(1, 60)):
+        async with held(queue, Size(1, 60)):
             raise ValueError("no page")
-    async with queue.room(Size(1, 60)):
+    async with held(queue, Size(1, 60)):
         pass
+
+
+async def test_room_that_is_given_back_for_a_while_is_there_for_others() -> None:
+    queue = BatchQueue(10, 100)
+    async with held(queue, Size(1, 60)) as room:
+        room.give_back()
+        room.give_back()
+        async with held(queue, Size(1, 60)):
+            pass
+        await room.wait()
+        await room.wait()
+        with anyio.move_on_after(0.02) as waited:
+            async with held(queue, Size(1, 60)):
+                pass
+        assert waited.cancelled_caught
 
 
 async def test_a_page_takes_the_room_that_it_needs_and_not_what_was_expected() -> None:
     queue = BatchQueue(10, 100)
-    async with queue.room(Size(10, 100)) as room:
+    async with held(queue, Size(10, 100)) as room:
         room.put(batch(1, 10))
-        async with queue.room(Size(9, 90)):
+        async with held(queue, Size(9, 90)):
             pass
 
 
@@ -82,11 +108,11 @@ async def test_who_waits_for_room_is_served_in_turn() -> None:
     queue, order = BatchQueue(1, 100), list[int]()
 
     async def wait(number: int) -> None:
-        async with queue.room(Size(1, 1)):
+        async with held(queue, Size(1, 1)):
             order.append(number)
             await anyio.lowlevel.checkpoint()
 
-    async with anyio.create_task_group() as tasks, queue.room(Size(1, 1)):
+    async with anyio.create_task_group() as tasks, held(queue, Size(1, 1)):
         for number in range(5):
             tasks.start_soon(wait, number)
             await anyio.lowlevel.checkpoint()

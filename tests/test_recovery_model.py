@@ -133,7 +133,8 @@ class Machine:
         queue = BatchQueue(10**6, 10**9)
         for number, (source, count) in enumerate(delivery.pages):
             last = number % 2 == 1
-            async with queue.room(Size(0, 0)) as room:
+            with queue.room(Size(0, 0)) as room:
+                await room.wait()
                 room.put(self.page(SOURCES[source], count, last=last))
         queue.close()
         self.sink.loss = self.store.loss = delivery.loss

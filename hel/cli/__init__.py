@@ -1,5 +1,14 @@
 """The command line: words for people, and exit codes."""
 
-from hel.cli.app import main
+from hel.cli import process
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line (the `hel` command)."""
+    process.begin()  # before anything that takes time to import
+    from hel.cli.app import app  # noqa: PLC0415  # see above
+
+    try:
+        app(prog_name="hel")
+    finally:
+        process.end()

@@ -6,7 +6,7 @@ from typing import Any
 
 from hel.cli.problems import say
 from hel.collector import Outcome
-from hel.poller import Tick
+from hel.tick import Tick
 
 
 def account(outcome: Outcome, *, as_json: bool) -> None:

@@ -37,15 +37,6 @@ Config = Annotated[
 Source = Annotated[str, typer.Argument(metavar="NAME", help="The source's name, as in the configuration.")]
 
 
-def main() -> None:
-    """Run the command line (the `hel` command)."""
-    process.begin()
-    try:
-        app(prog_name="hel")
-    finally:
-        process.end()
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"hel {__version__}")

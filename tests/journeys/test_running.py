@@ -223,3 +223,16 @@ def test_it_says_what_it_does_when_it_starts(workshop: Workshop) -> None:
     assert started["sources"] == 1
     assert started["output"].endswith("events.ndjson")
     assert started["state"].endswith("hel-state.db")
+
+
+def test_sources_that_wait_for_their_api_take_no_room_from_the_others(open_workshop: Opening) -> None:
+    ailing = open_workshop(events=10)
+    url = f"{ailing.org_url}/api/v1/logs"
+    ailing.org.fault(Fault(kind="status", status=429, times=99, headers={"retry-after": "60"}))
+    workshop = open_workshop(events=100)
+    bad = source(SSWS, url=url, query_params={"limit": "10"}, schedule={"interval_secs": 1, "jitter_secs": 0})
+    workshop.configure({f"bad{number}": bad for number in range(20)} | {"good": source(SSWS)})
+    process = workshop.start("run", "-o", "events.ndjson")
+    until(lambda: len(ailing.org.ledger.requests) >= 1)
+    until(lambda: len(workshop.written()) == 100, within_s=10)
+    assert stop(process).code == 0
