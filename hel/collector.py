@@ -74,6 +74,7 @@ class Collector:
         self._clock = clock
         self._log = log
         self._outcome = Outcome()
+        self._unfinished: set[str] = set()
 
     async def run(self, *, once: bool, record_dir: Path | None = None) -> Outcome:
         """Collect, deliver and commit: one tick of every source, or until a signal.
@@ -157,11 +158,9 @@ class Collector:
             await self._finish(queue, sink, store, nonces, jobs if once else [*jobs, anyio.sleep_forever], once=once)
 
     async def _account(self, name: str, attempt: Callable[[], Awaitable[Tick | SourceError]]) -> None:
-        self._outcome.failures[name] = SourceError(
-            "it was stopped before it was done", "what was delivered counts, and the next run goes on there"
-        )
+        self._unfinished.add(name)
         ended = await attempt()
-        del self._outcome.failures[name]
+        self._unfinished.remove(name)
         if isinstance(ended, Tick):
             self._outcome.ticks[name] = ended
         else:
@@ -183,6 +182,11 @@ class Collector:
             patience_s=patience_s if once else math.inf,
         )
         self._outcome.output = await Lifecycle(emitter, queue, sink, patience_s, self._log).run(jobs)
+        if self._outcome.output is None:
+            for name in sorted(self._unfinished):
+                self._outcome.failures[name] = SourceError(
+                    "it was stopped before it was done", "what was delivered counts, and the next run goes on there"
+                )
 
     @asynccontextmanager
     async def _pollers(
