@@ -8,6 +8,9 @@ from hel.cli.problems import say
 from hel.collector import Outcome
 from hel.tick import Tick
 
+ACCOUNTED = ("tick.finished", "tick.failed")
+"""The events of the log that the account tells a person."""
+
 
 def account(outcome: Outcome, *, as_json: bool) -> None:
     """Say what each source brought.

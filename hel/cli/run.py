@@ -9,7 +9,7 @@ import anyio
 import typer
 
 from hel.cli import process
-from hel.cli.account import account
+from hel.cli.account import ACCOUNTED, account
 from hel.cli.problems import FAILED, config_path, reported, say
 from hel.clock import SystemClock
 from hel.collector import Collector, Outcome
@@ -65,7 +65,9 @@ def run(config: Path | None, wanted: Wanted) -> None:
 
 async def _collect(loaded: Loaded, wanted: Wanted) -> Outcome:
     settings = loaded.config.global_
-    collector = Collector(loaded, SystemClock(), make_log(settings.log_level, settings.log_format))
+    accounted = ACCOUNTED if wanted.once or wanted.replay_dir else ()
+    log = make_log(settings.log_level, settings.log_format, said_otherwise=accounted)
+    collector = Collector(loaded, SystemClock(), log)
     if wanted.replay_dir is not None:
         return await collector.replay(wanted.replay_dir)
     return await collector.run(once=wanted.once, record_dir=wanted.record_dir)

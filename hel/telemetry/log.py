@@ -7,7 +7,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from typing import Any, Literal, Protocol, Self, TextIO
 
 import structlog
@@ -47,6 +47,7 @@ def make_log(
     style: Literal["auto", "pretty", "json"] = "auto",
     taps: tuple[Tap, ...] = (),
     stream: TextIO | None = None,
+    said_otherwise: Collection[str] = (),
 ) -> Log:
     """A log for this process.
 
@@ -55,6 +56,7 @@ def make_log(
         style: `pretty` for people, `json` for machines, `auto` by whether the stream is a terminal.
         taps: Told of every event before the level is looked at.
         stream: Where it is written; stderr by default.
+        said_otherwise: Events that a person is told in another way; they are left out of a log for people.
     """
     out = sys.stderr if stream is None else stream
     pretty = style == "pretty" or (style == "auto" and out.isatty())
@@ -66,7 +68,11 @@ def make_log(
         structlog.processors.format_exc_info,
     ]
     if pretty:
-        processors += [_escape, structlog.dev.ConsoleRenderer(colors=_wants_colour(out), pad_event_to=0)]
+        processors += [
+            _leaving_out(said_otherwise),
+            _escape,
+            structlog.dev.ConsoleRenderer(colors=_wants_colour(out), pad_event_to=0),
+        ]
     else:
         processors += [structlog.processors.EventRenamer("event"), structlog.processors.JSONRenderer()]
     log: Log = structlog.wrap_logger(
@@ -110,6 +116,15 @@ def _level_filter(lowest: int) -> structlog.typing.Processor:
 
     def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if names[event["level"].upper()] < lowest:
+            raise structlog.DropEvent
+        return event
+
+    return process
+
+
+def _leaving_out(names: Collection[str]) -> structlog.typing.Processor:
+    def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if event["event"] in names:
             raise structlog.DropEvent
         return event
 

@@ -35,6 +35,8 @@ def test_on_a_terminal_the_log_is_for_people_and_in_colour(workshop: Workshop) -
     assert "token.minted" in shown
     assert "\x1b[" in shown
     assert "{" not in shown
+    assert "tick.finished" not in shown, "the account says it"
+    assert "okta-audit: 4 pages, 1200 events" in shown
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"HEL_GLOBAL__LOG_FORMAT": "json"}])
