@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 
+from hel.attempt import Rules, token_sender
 from hel.auth.credential import BearerCredential, Credential, NoCredential, Send
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import Client, OAuth2Credential
@@ -17,7 +18,7 @@ from hel.config.secrets import Secrets
 from hel.config.source import LinkHeaderPagination, RateLimit, SourceConfig
 from hel.dedupe import SeenIds, key_of
 from hel.events import LineMaker
-from hel.exchange import Exchange, Rules, token_sender
+from hel.exchange import Exchange
 from hel.memory import Memory
 from hel.paging.pager import LinkHeaderPager, Pager, SinglePage
 from hel.paging.question import Question

@@ -7,21 +7,21 @@ renewed costs one more send inside the same attempt.
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import stamina
 
-from hel.auth.credential import Credential, Hear, Renewal, Send
+from hel.attempt import AgainError, Rules, failure
+from hel.auth.credential import Credential, Renewal
 from hel.budget import Budget
 from hel.clock import Clock
 from hel.errors import AuthError, RefusedError, ReplyError, SourceError, UnreachableError
-from hel.policy import rate_headers, retry, verdict
+from hel.policy import rate_headers, verdict
 from hel.policy.breaker import Breaker
 from hel.policy.diagnosis import Facts, Stage
 from hel.policy.rate_headers import RateReading
-from hel.policy.retry import Backoff
-from hel.policy.verdict import Action, Verdict
+from hel.policy.verdict import Action
 from hel.recording import Recorder
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
@@ -30,25 +30,6 @@ from hel.transport import Transport
 stamina.instrumentation.set_on_retry_hooks([])  # retries are said once, here, with their reason
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How one source's requests are policed.
-
-    Attributes:
-        timeout_s: For one request, from connecting to the last byte.
-        max_attempts: Sends of one request, the first and those after a 429 included.
-        backoff: Between them, where the server does not say.
-        respect_headers: Wait as the server's headers ask.
-        max_wait_s: The longest wait for a reset; a longer `Retry-After` ends the tick.
-    """
-
-    timeout_s: float
-    max_attempts: int
-    backoff: Backoff
-    respect_headers: bool
-    max_wait_s: float
 
 
 class Gate(Protocol):
@@ -61,21 +42,6 @@ class Gate(Protocol):
     def give_back(self) -> None:
         """It does not come, or not now."""
         ...
-
-
-class _AgainError(Exception):
-    """An attempt failed in a way that another one may mend.
-
-    Args:
-        error: What ends the tick if it was the last attempt; `counts` says whether the breaker counts it.
-        asked_wait_s: How long the server asks to be left alone; None where it does not say.
-    """
-
-    def __init__(self, error: SourceError, *, counts: bool, asked_wait_s: float | None = None) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.counts = counts
-        self.asked_wait_s = asked_wait_s
 
 
 # what the breaker counts: the API's failures, not those of a recording that can't be written
@@ -135,7 +101,7 @@ class Exchange:
             self._breaker.admit(self._clock.monotonic())
         try:
             found = read(await self._attempts(request, gate))
-        except _AgainError as last:
+        except AgainError as last:
             self._report(last.error, failed=last.counts)
             raise last.error from last.error.__cause__
         except SourceError as error:
@@ -153,7 +119,7 @@ class Exchange:
         tries = 0
 
         def wait_s(error: Exception) -> bool | float:
-            return self._wait_s(error, tries) if isinstance(error, _AgainError) else False
+            return self._wait_s(error, tries) if isinstance(error, AgainError) else False
 
         async for attempt in stamina.retry_context(on=wait_s, attempts=self._rules.max_attempts, timeout=None):
             with attempt:
@@ -161,7 +127,7 @@ class Exchange:
                 return await self._attempt(request, gate)
         raise AssertionError("stamina yields an attempt or raises")
 
-    def _wait_s(self, error: _AgainError, tries: int) -> bool | float:
+    def _wait_s(self, error: AgainError, tries: int) -> bool | float:
         """How long to wait before the next attempt, or False for none. What the server asks holds for all sources."""
         wait = error.asked_wait_s
         if wait is not None:
@@ -184,7 +150,7 @@ class Exchange:
                 return reply
             gate.give_back()
             if judged.action is not Action.RENEW or renewal is None or renewal in renewed:
-                raise _failure(judged, reply, self._rules)
+                raise failure(judged, reply, self._rules)
             renewed.add(renewal)
             self._log.debug("request.renewed", reason=renewal.value)
 
@@ -199,7 +165,7 @@ class Exchange:
             reply = await self._transport.send(signed, self._rules.timeout_s)
             reading = rate_headers.read(reply)
         except UnreachableError as error:
-            raise _failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
+            raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         finally:
             if reply is None:
                 gate.give_back()
@@ -236,29 +202,3 @@ class Exchange:
             rate_limit=reading.limit if reading else None,
             rate_remaining=reading.remaining if reading else None,
         )
-
-
-def _failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
-    """What a verdict other than TAKE raises."""
-    error = judged.error or SourceError("the answer was refused")
-    if judged.action is not Action.AGAIN:
-        return error
-    asked = retry.asked_wait_s(reply, rules.max_wait_s) if reply is not None and rules.respect_headers else None
-    return _AgainError(error, counts=judged.counts, asked_wait_s=asked)
-
-
-def token_sender(transport: Transport, rules: Rules, facts: Facts) -> Send:
-    """How a credential asks its token server: one send; passing troubles end the attempt, and the next signs anew."""
-
-    async def send(request: Request, hear: Hear) -> Reply:
-        try:
-            reply = await transport.send(request, rules.timeout_s)
-        except UnreachableError as error:
-            raise _failure(verdict.judge_failure(error), None, rules) from error.__cause__
-        hear(reply)
-        judged = verdict.judge(reply, Stage.TOKEN, facts)
-        if judged.action is Action.AGAIN:
-            raise _failure(judged, reply, rules)
-        return reply
-
-    return send

@@ -18,7 +18,6 @@ class Memory:
         checkpoint: Where the next tick starts.
         ground: How often each line was delivered that this tick may meet again.
         seen: The IDs that were delivered; None without `dedupe`.
-        is_new_ground: It starts over: the ground is all that an overlap can reach, which the state does not know yet.
         whole_ticks: The place to resume from moves only with a tick's last page (`checkpoint: end_of_tick`).
     """
 
@@ -28,13 +27,12 @@ class Memory:
         ground: Counter[bytes],
         seen: SeenIds | None = None,
         *,
-        is_new_ground: bool = False,
         whole_ticks: bool = False,
     ) -> None:
         self._seen = seen
         self._whole_ticks = whole_ticks
         self.start_over(checkpoint, ground)
-        self._is_new_ground = is_new_ground
+        self._is_new_ground = False
 
     def start_over(self, checkpoint: Checkpoint, ground: Counter[bytes]) -> None:
         """Stand somewhere else, where all that an overlap can reach may be met again."""

@@ -8,6 +8,7 @@ import pytest
 from aiolimiter import AsyncLimiter
 from joserfc.jwk import ECKey
 
+from hel.attempt import Rules, token_sender
 from hel.auth.credential import BearerCredential, Credential, NoCredential
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import Client, OAuth2Credential
@@ -22,7 +23,7 @@ from hel.errors import (
     ThrottledError,
     UnreachableError,
 )
-from hel.exchange import Exchange, Rules, token_sender
+from hel.exchange import Exchange
 from hel.policy.breaker import Breaker
 from hel.policy.diagnosis import Facts
 from hel.policy.limiter import Limiter

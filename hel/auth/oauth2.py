@@ -29,6 +29,8 @@ from hel.records import Reply, Request
 from hel.telemetry.log import Log
 from hel.telemetry.printable import printable
 
+_GRACE_S = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -101,8 +103,11 @@ class OAuth2Credential:
         return Renewal.TOKEN
 
     async def aclose(self) -> None:
-        """End a token request that is under way."""
-        await self._cache.aclose()
+        """End a token request that is under way.
+
+        One that uses a refresh token up gets a moment, for the answer holds the only token that goes on.
+        """
+        await self._cache.aclose(0.0 if self._client.refresh_token is None else _GRACE_S)
 
     async def _mint(self) -> Token:
         """Ask for a token; once more, signed anew, where something was learned from the refusal."""

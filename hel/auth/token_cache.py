@@ -84,8 +84,10 @@ class TokenCache:
         if self._token is not None and self._token.value == value:
             self._token = None
 
-    async def aclose(self) -> None:
-        """End a refresh that is under way."""
+    async def aclose(self, grace_s: float = 0.0) -> None:
+        """End a refresh that is under way, which may take this long to end by itself."""
+        if self._refresh is not None:
+            await asyncio.wait([self._refresh], timeout=grace_s)
         if self._refresh is not None:
             self._refresh.cancel()
             await asyncio.wait([self._refresh])

@@ -126,6 +126,19 @@ def test_closing_ends_a_refresh_that_is_under_way() -> None:
     run(main)
 
 
+@pytest.mark.parametrize(("takes_s", "ended_by_itself"), [(1.5, True), (1e6, False)])
+def test_a_refresh_may_be_given_a_moment_to_end_by_itself(takes_s: float, ended_by_itself: bool) -> None:
+    async def main() -> None:
+        cache = TokenCache(Mint(takes_s=takes_s), VirtualClock(), HeardLog())
+        waiter = asyncio.create_task(cache.get())
+        await asyncio.sleep(0.5)
+        await asyncio.wait_for(cache.aclose(grace_s=2), 3)
+        await asyncio.wait([waiter])
+        assert waiter.cancelled() is not ended_by_itself
+
+    run(main)
+
+
 def test_only_the_token_that_was_refused_is_dropped() -> None:
     async def main() -> None:
         cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), HeardLog())

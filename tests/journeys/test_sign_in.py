@@ -271,6 +271,21 @@ def test_a_refresh_token_from_a_new_sign_in_is_taken_from_its_file_while_hel_run
     assert 400 in asked(workshop, CUSTOM_TOKEN)
 
 
+def test_a_refresh_token_that_is_replaced_while_a_signal_comes_is_kept(open_workshop: Opening) -> None:
+    workshop = open_workshop(dpop="off")
+    path = workshop.folder / "refresh"
+    path.write_text(workshop.org.refresh_token)
+    path.chmod(0o600)
+    workshop.environment["SECRET"] = workshop.org.client_secret
+    auth = CUSTOM | {"client_secret_env": "SECRET", "refresh_token_file": "refresh"}
+    workshop.configure({"okta-audit": source(auth)})
+    workshop.org.fault(Fault(kind="stall", path="/oauth2/default/v1/token", seconds=1))
+    process = workshop.start("run")
+    until(lambda: len(workshop.org.ledger.requests) == 1)
+    assert stop(process).code == 0
+    assert path.read_text().strip() == workshop.org.refresh_token
+
+
 def test_a_refresh_token_from_the_environment_works_with_a_warning(open_workshop: Opening) -> None:
     workshop = open_workshop(dpop="off")
     workshop.environment |= {"SECRET": workshop.org.client_secret, "REFRESH": workshop.org.refresh_token}
