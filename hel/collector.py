@@ -232,7 +232,13 @@ class Collector:
                 fix="nothing to do: whole lines stood behind what was committed, as a crash leaves them; they stay, "
                 "and are not written again",
             )
-        store.commit(adopted, None, sink.flush(), self._keeps())
+        if waiting := [batch.source for batch in adopted if batch.source not in self._config.sources]:
+            self._log.warning(
+                "output.unclaimed",
+                labels=waiting,
+                fix="lines of sources that do not run now; each leaves them out when it runs again under its old label",
+            )
+        store.commit(adopted, positions=[sink.flush()], keeps=self._keeps())
 
     def _labels(self) -> dict[tuple[str, str], str]:
         sources = self._config.sources

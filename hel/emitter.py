@@ -13,7 +13,7 @@ import anyio.to_thread
 from hel.auth.nonces import Nonces
 from hel.clock import Clock
 from hel.errors import ClosedOutputError, SinkError, StateError
-from hel.mending import await_line
+from hel.mending import WITHIN_S, await_line
 from hel.queue import BatchQueue
 from hel.records import Batch, Position
 from hel.sinks.sink import Sink
@@ -59,6 +59,8 @@ class Emitter:
         self._clock = clock
         self._log = log
         self._patience_s = patience_s
+        self.trouble: SinkError | StateError | None = None
+        """What the delivery is held up by at the moment, as far as it has said so."""
 
     async def run(self) -> None:
         """Deliver until the queue is closed and empty.
@@ -75,9 +77,12 @@ class Emitter:
 
     async def _mend(self) -> None:
         """Begin with the rest of a line that a crash cut short, or cut what there is of it."""
-        mended = await await_line(self._queue, self._sink.torn)
+        torn = self._sink.torn
+        self._log.info("output.torn", bytes=len(torn), within_s=WITHIN_S, fix="nothing to do: its event comes again")
+        mended = await await_line(self._queue, torn)
         if not mended.came:
             await self._until_done("output", self._sink.mend)
+        self._log.info("output.mended", how="completed" if mended.came else "cut")
         if mended.batches:
             await self._deliver(mended.batches, mended.texts)
 
@@ -92,15 +97,16 @@ class Emitter:
         """Write what was put, to a new file where one is due, which the state must know before it holds a line."""
         begun = self._sink.renew()
         if begun is not None and self._store is not None:
-            self._store.commit([], None, begun)
+            self._store.commit([], positions=[begun])
         return self._sink.flush()
 
     async def _commit(self, batches: list[Batch], position: Position | None) -> None:
         store, nonces = self._store, self._nonces.take_unsaved()
         if store is None or not (batches or nonces or position):
             return
+        positions = [] if position is None else [position]
         started = self._clock.monotonic()
-        await self._until_done("state", lambda: store.commit(batches, nonces, position, self._keeps))
+        await self._until_done("state", lambda: store.commit(batches, nonces, positions, self._keeps))
         self._log.debug(
             "batch.committed",
             batches=len(batches),
@@ -123,6 +129,7 @@ class Emitter:
                 raise
             except (SinkError, StateError) as error:
                 now = self._clock.monotonic()
+                self.trouble = error
                 if failed_at is None:
                     failed_at = now
                     self._log.error(f"{what}.failed", because=error.message, fix=error.fix)
@@ -131,6 +138,7 @@ class Emitter:
                 await self._clock.sleep(wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             else:
+                self.trouble = None
                 if failed_at is not None:
                     self._log.info(f"{what}.recovered", after_s=round(self._clock.monotonic() - failed_at, 1))
                 return done

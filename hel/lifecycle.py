@@ -64,8 +64,10 @@ class Lifecycle:
             except HelError as error:
                 self._failure = error
         if self._delivery.cancelled_caught:
+            trouble = self._emitter.trouble
+            because = f": {trouble.message}" if trouble else ""
             self._failure = SinkError(
-                f"the output did not take what was queued within {self._shutdown_s:g} s of the signal",
+                f"what was queued was not delivered within {self._shutdown_s:g} s of the signal{because}",
                 "it was not committed and will be collected again",
             )
         self._polling.cancel()
@@ -74,14 +76,14 @@ class Lifecycle:
         with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
             async with anyio.create_task_group() as deadline:
+                is_asked = False
                 async for number in signals:
-                    name = signal.Signals(number).name
-                    if self._polling.cancel_called:
-                        self._log.warning("stop.forced", signal=name)
+                    if is_asked:
                         os._exit(1)
-                    self._log.info("stop.asked", signal=name, within_s=self._shutdown_s)
+                    is_asked = True
                     self._polling.cancel()
                     deadline.start_soon(self._end_delivery)
+                    self._log.info("stop.asked", signal=signal.Signals(number).name, within_s=self._shutdown_s)
 
     async def _end_delivery(self) -> None:
         await anyio.sleep(self._shutdown_s)

@@ -29,8 +29,8 @@ _REPLY_FIX = (
     "`hel run --once --record-dir DIR`"
 )
 
-FIRST_PAGE = Size(1000, 2_000_000)
-"""What is expected of a page before there was one: Okta's largest."""
+FULL_PAGE = Size(1000, 2_000_000)
+"""What is expected of a page: Okta's largest, or the largest that there was."""
 
 T = TypeVar("T")
 
@@ -102,7 +102,7 @@ class Poller:
         self._queue = queue
         self._clock = clock
         self._log = log
-        self._expected = FIRST_PAGE
+        self._expected = FULL_PAGE
         self._said_behind = False
 
     async def run(self) -> None:
@@ -197,9 +197,7 @@ class Poller:
             last = page.next is None or tick.pages + 1 == self._pace.max_pages
             batch = self._memory.take(self.name, page, self._maker, reply.received_at, last=last)
             room.put(batch)
-        self._expected = Size(
-            max(batch.count, self._expected.events // 2), max(len(batch.lines), self._expected.bytes // 2)
-        )
+        self._expected = self._expected.or_more(len(page.events), max(len(batch.lines), len(reply.body)))
         tick.add(page, batch)
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)

@@ -32,6 +32,10 @@ class Size:
     def __sub__(self, other: "Size") -> "Size":
         return Size(self.events - other.events, self.bytes - other.bytes)
 
+    def or_more(self, events: int, size: int) -> "Size":
+        """At least this much."""
+        return Size(max(self.events, events), max(self.bytes, size))
+
 
 NOTHING = Size(0, 0)
 
@@ -80,6 +84,7 @@ class BatchQueue:
         self._queue: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by the room that is taken for it
         self._undelivered: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
+        self._turn = asyncio.Lock()
         self._closed = False
 
     @contextmanager
@@ -93,8 +98,9 @@ class BatchQueue:
 
     async def take_room(self, size: Size) -> None:
         """Wait until this much fits, and take it."""
-        await self._until(lambda: self._fits(size))
-        self._taken += size
+        async with self._turn:  # in the order of asking, so that a large page is not passed by small ones for ever
+            await self._until(lambda: self._fits(size))
+            self._taken += size
 
     def put(self, batch: Batch, held: Size) -> None:
         """Take a batch for the room that was held for it."""

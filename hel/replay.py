@@ -46,20 +46,20 @@ async def replay(
     yielded: dict[str, bytes] = {}
     for path in recording.recordings(directory):
         url = str(path)
-        try:
-            request, reply = await anyio.to_thread.run_sync(recording.read, path)
-            url = request.url
-            if not 200 <= reply.status < 300:
-                continue
-            page = pager(url).read(request, reply)
-        except ReplyError as error:
-            broken[url] = error
-            log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
-            continue
-        # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
-        memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
-        with queue.room(Size(len(page.events), len(reply.body))) as room:
+        with queue.room(Size(0, path.stat().st_size)) as room:
             await room.wait()
+            try:
+                request, reply = await anyio.to_thread.run_sync(recording.read, path)
+                url = request.url
+                if not 200 <= reply.status < 300:
+                    continue
+                page = pager(url).read(request, reply)
+            except ReplyError as error:
+                broken[url] = error
+                log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
+                continue
+            # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
+            memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
             batch = memory.take(name, page, maker, reply.received_at, last=True)
             room.put(batch)
         yielded[url] = b"".join(map(key_of, page.events))

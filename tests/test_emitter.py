@@ -67,7 +67,7 @@ class WatchedStore(Store):
         self,
         batches: Iterable[Batch],
         nonces: Mapping[str, str] | None = None,
-        position: Position | None = None,
+        positions: Iterable[Position] = (),
         keeps: Mapping[str, Keep] | None = None,
         forget: Iterable[str] = (),
     ) -> None:
@@ -75,7 +75,7 @@ class WatchedStore(Store):
             raise self.failures.pop(0)
         batches = list(batches)
         self.deeds.append(f"commit {len(batches)}")
-        super().commit(batches, nonces, position, keeps, forget)
+        super().commit(batches, nonces, positions, keeps, forget)
 
 
 def batch(source: str = "okta", lines: bytes = b"one\n") -> Batch:

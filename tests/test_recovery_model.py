@@ -68,11 +68,11 @@ class FragileSink(FileSink):
 class FragileStore(Store):
     loss: Loss | None = None
 
-    def commit(self, *arguments: object) -> None:
+    def commit(self, *arguments: object, **named: object) -> None:
         batches = arguments[0]
         if batches and self.loss is not None and self.loss.when == "before commit":
             raise PowerLossError
-        super().commit(*arguments)  # type: ignore[arg-type]  # what the emitter gives
+        super().commit(*arguments, **named)  # type: ignore[arg-type]  # what the emitter gives
         if batches and self.loss is not None and self.loss.when == "after commit":
             raise PowerLossError
 
@@ -95,7 +95,7 @@ class Machine:
         self.sink = FragileSink(self.folder / "out", self.rotate, FakeClock(), HeardLog())
         known = self.store.position(self.folder / "out")
         identities = {("source", name): (name, self.identify(name)) for name in SOURCES}
-        self.store.commit(adopt(self.sink, known, identities), None, self.sink.flush(), self.keeps)
+        self.store.commit(adopt(self.sink, known, identities), positions=[self.sink.flush()], keeps=self.keeps)
         self.memories = {name: self.remember(name) for name in SOURCES}
 
     def identify(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201  # a closure for adopt

@@ -18,7 +18,7 @@ from examples.okta_org.org import Org
 from examples.okta_org.wire import OrgProtocol
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
-_START_S = 10
+_START_S = 30
 _STOP_S = 2
 _IDLE_S = 60
 _LARGEST_HEAD = 256 * 1024

@@ -1,6 +1,5 @@
 """How a failure ends a command: one clear message on stderr, and the exit code of the contract."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import typer
 
 from hel.errors import ConfigError, HelError, StateError, StateLockedError
 from hel.telemetry.printable import printable
+from hel.telemetry.stderr import PatientStream
 
 FAILED = 1
 UNUSABLE = 2
@@ -24,9 +24,7 @@ def config_path(given: Path | None) -> Path:
 
 def say(text: str) -> None:
     """A line for a person, on stderr."""
-    with contextlib.suppress(OSError, ValueError):  # nobody hears it; what is done is done all the same
-        sys.stderr.write(f"{printable(text, limit=4000)}\n")
-        sys.stderr.flush()
+    PatientStream(sys.stderr).write(f"{printable(text, limit=4000)}\n")
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from hel.dedupe import KEY_BYTES, key_of
 from hel.records import Batch, Position
 from hel.sinks.file import FileSink
 
-_EVENT = ',"event":'
-_META = ',"meta":{'
+_EVENT = b',"event":'
+_META = b',"meta":{'
 _HEAD = b'{"ts":"'
 _LOOK_BACK_BYTES = 65_536
 
@@ -44,10 +44,12 @@ def adopt(
     keys: dict[str, bytearray] = {}
     ids: dict[str, bytearray] = {}
     for line in _whole_lines(text):
-        read = _read(line)
-        if read is None:
+        if b"\x00" in line:
             break
         length += len(line)
+        read = _read(line)
+        if read is None:
+            continue  # somebody else's line: it stays, and is nobody's event
         label, event = read
         name, identify = sources.get(label, (unclaimed(label), _no_identity))
         keys.setdefault(name, bytearray()).extend(key_of(event))
@@ -101,17 +103,16 @@ def _whole_lines(text: bytes) -> Iterator[bytes]:
 def _read(line: bytes) -> tuple[tuple[str, str], bytes] | None:
     """The label and the event's own text of one of Hel's lines; None where it is none.
 
-    Inside JSON strings quotes are escaped, so the first `,"event":` is the key itself; the label is what stands
-    between `ts` and `endpoint`.
+    The event is not parsed: it may be deeper or longer than Python reads. Inside JSON strings quotes are escaped, so
+    the first `,"event":` and the last `,"meta":{` are the line's own; the label stands between `ts` and `endpoint`.
     """
+    head, event_key, rest = line.partition(_EVENT)
+    event, meta_key, _ = rest.rpartition(_META)
+    if not event_key or not meta_key or not line.endswith(b"}}\n"):
+        return None
     try:
-        text = line.decode()
-        start = text.index(_EVENT) + len(_EVENT)
-        head = json.loads(text[: start - len(_EVENT)] + "}")
-        _, end = json.JSONDecoder().raw_decode(text, start)
+        members = json.loads(head + b"}")
     except (ValueError, RecursionError):
         return None
-    labels = [(key, value) for key, value in head.items() if key not in {"ts", "endpoint"}]
-    if len(labels) != 1 or not text.startswith(_META, end) or not text.endswith("}}\n"):
-        return None
-    return labels[0], text[start:end].encode()
+    labels = [(key, value) for key, value in members.items() if key not in {"ts", "endpoint"}]
+    return (labels[0], event) if len(labels) == 1 else None

@@ -49,7 +49,10 @@ class FileSink:
     def committed(self, known: Position | None) -> bool:
         """Whether this is the file whose length was committed, and still holds what was committed."""
         stat = self._open_file().stat()
-        if known is None or (stat.st_dev, stat.st_ino) != (known.device, known.inode) or stat.st_size < known.length:
+        if known is None or stat.st_ino != known.inode:  # a device's number may be another one after a reboot
+            return False
+        if stat.st_size < known.length:
+            self._say_changed(known.length, stat.st_size)
             return False
         return _digest(self._read_tail(known.length)) == known.tail
 
@@ -115,8 +118,8 @@ class FileSink:
         with self._told("written"):
             self._check_length(file)
             self._write(file)
-            if not file.is_at(self.path):
-                raise FileNotFoundError(errno.ENOENT, "somebody moved it away")
+            if file.stat().st_nlink == 0:
+                raise FileNotFoundError(errno.ENOENT, "somebody removed it")
         if self._pending and not self._length:
             self._begun_on = law.day_of(self._clock.now())
         for lines in self._pending:
@@ -188,15 +191,18 @@ class FileSink:
         if self._length <= size <= self._reached:
             self._written = min(self._written, size - self._length)
             return
+        self._say_changed(self._length, size)
+        self._written = 0
+        self.stand_at(size)
+
+    def _say_changed(self, expected: int, found: int) -> None:
         self._log.warning(
             "output.changed_by_another",
             path=str(self.path),
-            expected=self._length,
-            found=size,
+            expected=expected,
+            found=found,
             fix="nothing but Hel may write or truncate this file",
         )
-        self._written = 0
-        self.stand_at(size)
 
     def _read_tail(self, length: int) -> bytes:
         return self._open_file().read(max(0, length - _TAIL_BYTES), length)

@@ -24,11 +24,10 @@ class LockedFile:
     """
 
     def __init__(self, path: Path) -> None:
-        new = not path.exists()
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if new:
+            if not os.fstat(self._fd).st_size:  # new, perhaps since a crash
                 sync_directory(path.parent)
         except BlockingIOError:
             self.close()

@@ -35,6 +35,7 @@ MIGRATIONS = (
         keys BLOB NOT NULL
     );
     CREATE INDEX delivered_by_source ON delivered (source, until_at);
+    CREATE INDEX delivered_ground ON delivered (source) WHERE beyond > 0;
     CREATE TABLE seen (
         number INTEGER PRIMARY KEY,
         source TEXT NOT NULL,
@@ -101,7 +102,7 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
             uri=True,
             isolation_level=None,
             check_same_thread=False,  # the emitter's worker threads take turns
-            timeout=10.0,
+            timeout=0.5,  # who waits for it tries again, and can be stopped meanwhile
         )
         try:
             _check_ours(connection, path)

@@ -7,7 +7,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -95,6 +95,15 @@ class Store:
         """The newest DPoP nonce by token URL or API origin."""
         return dict(self._read("SELECT server, nonce FROM nonces"))
 
+    def sources(self) -> list[str]:
+        """Every source of which anything is known."""
+        query = "SELECT source FROM checkpoints UNION SELECT source FROM delivered UNION SELECT source FROM seen"
+        return sorted(source for (source,) in self._read(query))
+
+    def positions(self) -> list[Position]:
+        """How far each output file was written."""
+        return [Position(*row) for row in self._read("SELECT path, device, inode, length, tail FROM outputs")]
+
     def position(self, path: Path) -> Position | None:
         """How far this output file was written, or None."""
         rows = self._read("SELECT path, device, inode, length, tail FROM outputs WHERE path = ?", str(path))
@@ -104,7 +113,7 @@ class Store:
         self,
         batches: Iterable[Batch],
         nonces: Mapping[str, str] | None = None,
-        position: Position | None = None,
+        positions: Iterable[Position] = (),
         keeps: Mapping[str, Keep] | None = None,
         forget: Iterable[str] = (),
     ) -> None:
@@ -113,7 +122,7 @@ class Store:
         Args:
             batches: Written, flushed and, for a file, fsynced.
             nonces: Learned since the last commit.
-            position: How far the output file is written now.
+            positions: How far output files are written now.
             keeps: How much of it is remembered, by source.
             forget: Sources of which everything is forgotten first.
 
@@ -126,11 +135,7 @@ class Store:
             for batch in batches:
                 self._add(batch, (keeps or {}).get(batch.source, Keep()))
             self._db.executemany("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (nonces or {}).items())
-            if position is not None:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)",
-                    (position.path, position.device, position.inode, position.length, position.tail),
-                )
+            self._db.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)", map(astuple, positions))
 
     def reset(self, source: str) -> None:
         """Forget all about a source."""
@@ -149,8 +154,9 @@ class Store:
                     self._db.execute("UPDATE delivered SET source = ? WHERE source = ?", (names[other], other))
 
     def put(self, source: str, checkpoint: Checkpoint) -> None:
-        """Set a source's checkpoint by hand."""
-        self.commit([Batch(source, b"", 0, b"", b"", b"", checkpoint)])
+        """Set a source's checkpoint by hand; what it has delivered stays on record as it is."""
+        with self._writing():
+            self._move(source, checkpoint)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -219,14 +225,13 @@ class Store:
 
     def _leave_ground(self, source: str, checkpoint: Checkpoint, overlap_s: float) -> None:
         """Nothing but an overlap leads back to what was delivered; keep what one can reach."""
+        self._db.execute("DELETE FROM delivered WHERE source = ? AND beyond > 0 AND (met = 1 OR beyond = 2)", (source,))
         self._db.execute(
-            "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond = 1",
+            "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond > 0",
             (_until_at(checkpoint), source),
         )
         reach = min(checkpoint.newest_at or checkpoint.updated_at, checkpoint.updated_at) - overlap_s
-        self._db.execute(
-            "DELETE FROM delivered WHERE source = ? AND (until_at < ? OR met = 1 OR beyond = 2)", (source, reach)
-        )
+        self._db.execute("DELETE FROM delivered WHERE source = ? AND until_at < ?", (source, reach))
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         try:

@@ -1,15 +1,13 @@
-"""The state as JSON, to move it between machines or keep a backup (`hel state export | import`).
+"""The state as JSON, to move it between machines or keep a backup (`hel state export | import`)."""
 
-The position in an output file stays behind: it belongs to a file of this machine.
-"""
-
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hel.records import Batch, Checkpoint
+from hel.records import Batch, Checkpoint, Position
 from hel.state.store import Keep, Store
 
 VERSION = 1
@@ -23,13 +21,13 @@ class SourceState(_Part):
     """What is known of one source.
 
     Attributes:
-        checkpoint: Where it stands.
+        checkpoint: Where it stands; None before its first one.
         seen: Its remembered ID keys, oldest first, 32 hexadecimal digits each.
         reach: How often each line was delivered that it may meet again when it starts over, by the line's key.
         ground: The same for the lines that it will be asked for again in any case.
     """
 
-    checkpoint: Checkpoint
+    checkpoint: Checkpoint | None
     seen: list[str] = []
     reach: dict[str, int] = {}
     ground: dict[str, int] = {}
@@ -42,25 +40,28 @@ class State(_Part):
         version: Of this format.
         sources: By name.
         nonces: DPoP nonces by token URL or API origin.
+        outputs: How far each output file was written; on another machine no file answers to it.
     """
 
     version: int
     sources: dict[str, SourceState]
     nonces: dict[str, str] = {}
+    outputs: list[Position] = []
 
 
 def export(store: Store) -> dict[str, Any]:
     """All that is known, ready for JSON."""
-    sources = {}
-    for name, checkpoint in store.checkpoints().items():
-        ground = store.ground(name)
-        sources[name] = SourceState(
-            checkpoint=checkpoint,
+    sources = {
+        name: SourceState(
+            checkpoint=store.checkpoint(name),
             seen=[key.hex() for key in store.seen(name)],
             reach=_hex(store.reach(name)),
-            ground=_hex(ground),
+            ground=_hex(store.ground(name)),
         )
-    return State(version=VERSION, sources=sources, nonces=store.nonces()).model_dump()
+        for name in store.sources()
+    }
+    state = State(version=VERSION, sources=sources, nonces=store.nonces(), outputs=store.positions())
+    return state.model_dump()
 
 
 def parse(text: str) -> State:
@@ -88,11 +89,14 @@ def restore(store: Store, state: State) -> None:
     """Replace what the store knows of these sources, all of them or none."""
     batches: list[Batch] = []
     for name, source in state.sources.items():
-        seen = bytes.fromhex("".join(source.seen))
-        closed = replace(source.checkpoint, overlapping=False)
-        batches.append(Batch(name, b"", 0, _packed(source.reach), seen, b"", closed, again=_packed(source.ground)))
-    keeps = {name: Keep(len(source.seen)) for name, source in state.sources.items()}
-    store.commit(batches, state.nonces, None, keeps, forget=state.sources)
+        seen, ground, reach = bytes.fromhex("".join(source.seen)), _packed(source.ground), _packed(source.reach)
+        if source.checkpoint is None:
+            batches.append(Batch(name, b"", 0, reach, seen, b"", None))
+        else:
+            closed = replace(source.checkpoint, overlapping=False)
+            batches.append(Batch(name, b"", 0, reach, seen, b"", closed, again=ground))
+    keeps = {name: Keep(len(source.seen), math.inf) for name, source in state.sources.items()}
+    store.commit(batches, state.nonces, state.outputs, keeps, forget=state.sources)
 
 
 def _hex(counts: Mapping[bytes, int]) -> dict[str, int]:

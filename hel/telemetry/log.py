@@ -3,7 +3,6 @@
 What happens is said once, as an event; whoever wants to know (the log, `hel test`'s report) taps the same stream.
 """
 
-import contextlib
 import logging
 import os
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, TextIO
 import structlog
 
 from hel.telemetry.printable import printable
+from hel.telemetry.stderr import PatientStream
 
 Tap = Callable[[str, Mapping[str, Any]], None]
 """Told of every event, whatever the level: its name and its fields."""
@@ -76,27 +76,12 @@ def make_log(
     else:
         processors += [structlog.processors.EventRenamer("event"), structlog.processors.JSONRenderer()]
     log: Log = structlog.wrap_logger(
-        structlog.WriteLogger(_Unfailing(out)),  # type: ignore[arg-type]  # it writes and flushes, no more
+        structlog.WriteLogger(PatientStream(out)),  # type: ignore[arg-type]  # it writes and flushes, no more
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         cache_logger_on_first_use=True,
     )
     return log
-
-
-class _Unfailing:
-    """A stream for the log alone: a full disk behind it, or a reader that is gone, must not stop the collecting."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
-            self._stream.write(text)
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
 
 
 def _wants_colour(out: TextIO) -> bool:

@@ -1,4 +1,3 @@
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,13 +98,6 @@ def test_an_unusable_file_is_told_without_its_content(
     assert line.startswith("hel.yaml:4:26: sources.a.auth.token_file: ")
     assert words in line
     assert "TopSecret" not in line
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_that_may_not_be_read_is_told(problems: Problems, tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("x")
-    (tmp_path / "token").chmod(0)
-    assert "no permission to read file" in problems(BY_FILE)[0]
 
 
 def test_a_malformed_key_is_found_at_load(problems: Problems, rsa_pem: str) -> None:

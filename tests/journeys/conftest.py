@@ -17,6 +17,7 @@ def open_workshop(tmp_path: Path) -> Iterator[Callable[..., Workshop]]:
         def open_one(*, tls: bool = True, names: tuple[str, ...] = (), **properties: Any) -> Workshop:
             server = stack.enter_context(running(Org(**{"events": 1200} | properties), tls=tls, names=names))
             workshop = Workshop(tmp_path, server)
+            stack.callback(workshop.close)
             workshop.configure()
             return workshop
 

@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from tests.journeys.workshop import HEL, SSWS, Workshop, source, stop, until
 Opening = Callable[..., Workshop]
 TO_FILE = ("--output", "events.ndjson")
 SMALL = {"limit": "100"}
+FILES_OF_700_KB = ("prlimit", "--fsize=700000:unlimited")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -218,11 +220,10 @@ def test_a_full_disk_is_waited_out_said_once_and_nothing_is_torn_or_skipped(open
     workshop = open_workshop(events=1000)
     workshop.configure({"okta-audit": source(SSWS, query_params=SMALL)})
     process = subprocess.Popen(
-        [HEL, "run", *TO_FILE],
+        [*FILES_OF_700_KB, HEL, "run", *TO_FILE],
         cwd=workshop.folder,
         env=workshop.environ(),
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY)),  # noqa: PLW1509
     )
     until(lambda: workshop.output.exists() and workshop.output.stat().st_size == 700_000)
     time.sleep(2)
@@ -241,13 +242,12 @@ def test_a_full_disk_is_waited_out_said_once_and_nothing_is_torn_or_skipped(open
 def test_once_gives_a_full_disk_up_after_a_while_and_the_next_run_repairs_it(workshop: Workshop) -> None:
     workshop.configure({"okta-audit": source(SSWS, query_params=SMALL)}, shutdown_secs=1)
     done = subprocess.run(
-        [HEL, "run", "--once", *TO_FILE],
+        [*FILES_OF_700_KB, HEL, "run", "--once", *TO_FILE],
         cwd=workshop.folder,
         env=workshop.environ(),
         capture_output=True,
         timeout=30,
         check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700_000, resource.RLIM_INFINITY)),
     )
     assert done.returncode == 1
     assert b"can't be written" in done.stderr
@@ -384,3 +384,68 @@ def test_a_reader_that_is_gone_at_once_is_one_line(workshop: Workshop) -> None:
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert err.decode().count("closed by its reader") == 1
+
+
+def test_a_reader_that_has_stopped_for_lines_and_log_holds_up_neither_signal(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source(SSWS)}, shutdown_secs=1, log_level="debug")
+    for signals in (1, 2):
+        reader, writer = os.pipe()
+        asked = len(workshop.org.ledger.served)
+        process = subprocess.Popen(
+            [HEL, "run"], cwd=workshop.folder, env=workshop.environ(), stdout=writer, stderr=writer
+        )
+        os.close(writer)
+        until(lambda: len(workshop.org.ledger.served) >= asked + 1000)  # noqa: B023  # called before the next round
+        time.sleep(0.5)
+        for _ in range(signals):
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        assert process.wait(timeout=6) == 1
+        os.close(reader)
+
+
+def test_a_state_that_another_program_holds_is_named_and_does_not_hold_up_the_exit(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source(SSWS)}, shutdown_secs=1)
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    other = sqlite3.connect(workshop.folder / "hel-state.db", isolation_level=None)
+    before = len(workshop.org.ledger.requests)
+    process = workshop.start("run", *TO_FILE)
+    until(lambda: len(workshop.org.ledger.requests) >= before + 2)
+    other.execute("BEGIN IMMEDIATE")
+    workshop.org.log.append(3)
+    time.sleep(1.5)
+    began = time.monotonic()
+    ended = stop(process)
+    other.rollback()
+    other.close()
+    assert ended.code == 1
+    assert time.monotonic() - began < 5
+    assert "database is locked" in ended.err
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    assert workshop.written() == workshop.org.log.uuids
+
+
+@pytest.mark.parametrize("key_value", [("newest", "2026-01-01T00:00:00Z"), ("finished", "false")])
+def test_a_checkpoint_that_is_set_by_hand_doubles_nothing_that_was_delivered_beyond_it(
+    workshop: Workshop, key_value: tuple[str, str]
+) -> None:
+    workshop.configure({"okta-audit": source(SSWS, query_params=SMALL, checkpoint="end_of_tick")})
+    workshop.org.fault(Fault(kind="status", status=404, skip=4))
+    assert workshop.hel("run", "--once", *TO_FILE).code == 1
+    assert workshop.hel("state", "set", "okta-audit", *key_value).code == 0
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    assert workshop.written() == workshop.org.log.uuids
+
+
+def test_a_state_that_was_exported_and_imported_doubles_nothing(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source(SSWS, query_params=SMALL, checkpoint="end_of_tick")})
+    workshop.org.fault(Fault(kind="status", status=404, skip=4))
+    assert workshop.hel("run", "--once", *TO_FILE).code == 1
+    exported = workshop.hel("state", "export").out.decode()
+    workshop.org.fault(Fault(kind="status", status=404, skip=6))
+    assert workshop.hel("run", "--once", *TO_FILE).code == 1  # 200 more, which the export does not know
+    for path in workshop.folder.glob("hel-state.db*"):
+        path.unlink()
+    assert workshop.hel("state", "import", text=exported).code == 0
+    assert workshop.hel("run", "--once", *TO_FILE).code == 0
+    assert workshop.written() == workshop.org.log.uuids

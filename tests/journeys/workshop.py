@@ -77,6 +77,7 @@ class Workshop:
     folder: Path
     server: Running | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def org(self) -> Org:
@@ -112,9 +113,23 @@ class Workshop:
 
     def start(self, *arguments: str, stdout: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start a command and let it run."""
-        return subprocess.Popen(
-            [HEL, *arguments], cwd=self.folder, env=self.environ(), stdout=stdout, stderr=subprocess.PIPE
+        process = subprocess.Popen(
+            # A shell lets what runs in its background ignore SIGINT; a program under test does not.
+            ["env", "--default-signal=INT", HEL, *arguments],
+            cwd=self.folder,
+            env=self.environ(),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
         )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """Leave nothing running, whatever a test came to."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     def written(self) -> list[str]:
         """The uuids in the output file, each line checked to be whole."""

@@ -54,13 +54,27 @@ def test_whole_lines_beyond_the_committed_length_stay_and_count_as_delivered(pat
     assert path.read_bytes() == line('{"n":1}') + beyond
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 512, b"\0" * 512 + b"\n", b"junk\n" + line("{}"), b"junk"])
-def test_what_is_not_ours_is_cut_behind_the_last_whole_line(path: Path, junk: bytes) -> None:
+@pytest.mark.parametrize("junk", [b"\0" * 512, b"\0" * 512 + b"\n" + line("{}"), b"junk", b'{"n":1}'])
+def test_what_hel_did_not_write_is_cut_behind_the_last_whole_line(path: Path, junk: bytes) -> None:
     known = committed(path, line('{"n":1}'))
     path.write_bytes(path.read_bytes() + line('{"n":2}') + junk)
     (okta,) = adopt(reopened(path), known, SOURCES)
     assert okta.keys == key_of(b'{"n":2}')
     assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["[" * 3000 + "]" * 3000, "9" * 5000, '{"a":{},"meta":{}}', '{"a":",\\"meta\\":{"}'],
+    ids=["deep", "long number", "meta inside", "meta in a string"],
+)
+def test_a_whole_line_is_adopted_whatever_its_event_holds(path: Path, event: str) -> None:
+    known = committed(path, line('{"n":1}'))
+    whole = path.read_bytes() + line(event) + b"a line of somebody else\n" + line('{"n":2}')
+    path.write_bytes(whole)
+    (okta,) = adopt(reopened(path), known, SOURCES)
+    assert okta.keys == key_of(event.encode()) + key_of(b'{"n":2}')
+    assert path.read_bytes() == whole
 
 
 @pytest.mark.parametrize("torn", [b"{", b'{"ts":"2026', line('{"n":3}')[:-1]])

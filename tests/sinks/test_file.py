@@ -1,5 +1,6 @@
 import os
 import resource
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -109,15 +110,58 @@ def test_a_file_that_somebody_moved_away_is_begun_anew(path: Path) -> None:
     assert log.names == ["output.moved_away"]
 
 
-def test_lines_that_went_to_a_file_while_it_was_moved_away_are_written_to_the_new_one(path: Path) -> None:
+def test_lines_that_went_to_a_file_while_it_was_removed_are_written_to_the_new_one(path: Path) -> None:
     sink = opened(path)
     sink.put(b"one\n")
     path.unlink()
-    with pytest.raises(SinkError, match="moved it away"):
+    with pytest.raises(SinkError, match="removed it"):
         sink.flush()
     sink.renew()
     sink.flush()
     assert path.read_bytes() == b"one\n"
+
+
+def test_lines_that_went_to_a_file_while_it_was_moved_away_are_in_that_one_and_not_in_the_next(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\n")
+    path.rename(path.with_name("events.1"))
+    sink.flush()
+    sink.renew()
+    sink.put(b"two\n")
+    sink.flush()
+    assert (path.with_name("events.1").read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
+
+
+def test_a_new_device_number_is_the_same_file(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\n")
+    assert sink.committed(replace(sink.flush(), device=1))
+
+
+def test_a_file_that_was_cut_below_what_was_committed_is_said(path: Path) -> None:
+    sink = opened(path)
+    sink.put(b"one\ntwo\n")
+    position = sink.flush()
+    sink.close()
+    os.truncate(path, 4)
+    log = HeardLog()
+    assert not opened(path, log=log).committed(position)
+    assert log.names == ["output.changed_by_another"]
+
+
+def test_making_and_renaming_a_file_outlasts_a_power_loss(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[str] = []
+
+    def watched(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    sink = opened(path, Rotation("size", 4))
+    assert synced == [str(path.parent)]
+    sink.put(b"one\n")
+    sink.flush()
+    sink.renew()
+    assert synced == [str(path.parent), str(path), str(path.parent), str(path.parent)]
 
 
 def test_a_file_that_somebody_truncated_goes_on_at_its_new_end(path: Path) -> None:
