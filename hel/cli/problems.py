@@ -27,12 +27,24 @@ def say(text: str) -> None:
     PatientStream(sys.stderr).write(f"{printable(text, limit=4000)}\n")
 
 
+def answer(text: str) -> None:
+    """What a command was asked for, on stdout."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        # It is full, or its reader has had enough; keep the interpreter from trying it again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            say(f"hel: stdout can't be written: {error.strerror}")
+        raise typer.Exit(FAILED) from None
+
+
 @contextmanager
 def reported() -> Iterator[None]:
     """End the command where a HelError gets out, with its message and its exit code."""
     try:
         yield
-        sys.stdout.flush()
     except ConfigError as error:
         for line in error.problems or (f"hel: {error}",):
             say(line)
@@ -41,9 +53,3 @@ def reported() -> Iterator[None]:
         say(f"hel: {error}")
         code = HELD if isinstance(error, StateLockedError) else UNUSABLE if isinstance(error, StateError) else FAILED
         raise typer.Exit(code) from None
-    except OSError as error:
-        # Our stdout is full, or its reader has had enough; keep the interpreter from trying it again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            say(f"hel: stdout can't be written: {error.strerror}")
-        raise typer.Exit(FAILED) from None

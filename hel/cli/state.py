@@ -11,10 +11,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
-import typer
-
 from hel.cli.account import age
-from hel.cli.problems import config_path, reported, say
+from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import load_global, source_names
 from hel.errors import ConfigError
 from hel.events import parse_time
@@ -37,9 +35,9 @@ def show(config: Path | None, name: str | None) -> None:
         if not checkpoints:
             say(f"{store.path} knows no source yet: nothing was delivered")
         for number, (source, checkpoint) in enumerate(checkpoints.items()):
-            typer.echo("\n" * bool(number) + source)
+            answer("\n" * bool(number) + source)
             for label, value in _described(checkpoint):
-                typer.echo(f"  {label:<12} {printable(value, limit=10_000)}")
+                answer(f"  {label:<12} {printable(value, limit=10_000)}")
 
 
 def reset(config: Path | None, name: str) -> None:
@@ -63,7 +61,7 @@ def set_(config: Path | None, name: str, key: str, value: str) -> None:
 def export(config: Path | None) -> None:
     """Print the state as JSON."""
     with _reading(config) as store:
-        typer.echo(json.dumps(transfer.export(store), indent=2, ensure_ascii=False))
+        answer(json.dumps(transfer.export(store), indent=2, ensure_ascii=False))
 
 
 def import_(config: Path | None) -> None:

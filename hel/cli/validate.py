@@ -4,9 +4,7 @@ import json
 import os
 from pathlib import Path
 
-import typer
-
-from hel.cli.problems import config_path, reported, say
+from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import load
 from hel.config.reference import json_schema
 
@@ -26,4 +24,4 @@ def validate(config: Path | None) -> None:
 def schema() -> None:
     """Print the JSON Schema of hel.yaml."""
     with reported():
-        typer.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        answer(json.dumps(json_schema(), indent=2, ensure_ascii=False))

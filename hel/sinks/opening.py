@@ -1,5 +1,6 @@
 """Which kind of sink an output is."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -27,6 +28,12 @@ def check_output(output: OutputConfig, apart_from: Iterable[Path] = ()) -> None:
     path = output.path
     if path is None:
         return
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _not_writable(path, error) from error
     if path.is_dir():
         raise ConfigError(f"the output {path} is a folder", f"name a file in it, such as {path / 'events.ndjson'}")
     if not path.parent.is_dir():
@@ -34,14 +41,18 @@ def check_output(output: OutputConfig, apart_from: Iterable[Path] = ()) -> None:
     if path.resolve() in {other.resolve() for other in apart_from}:
         raise ConfigError(f"the output {path} is Hel's own configuration or state", "choose another with -o")
     if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise ConfigError(
-            f"the output {path} can't be written: permission denied", "let Hel's user write there, or use another -o"
-        )
+        raise _not_writable(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     if path.is_file():
         try:
             LockedFile(path).close()
         except SinkError as error:
             raise ConfigError(error.message, error.fix) from None
+
+
+def _not_writable(path: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"the output {path} can't be written: {error.strerror}", "let Hel's user write there, or choose another with -o"
+    )
 
 
 def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | StreamSink:

@@ -256,7 +256,7 @@ def test_an_unwritable_output(bare: Workshop, output: str) -> None:
 def test_an_output_without_permission(bare: Workshop) -> None:
     bare.configure({"okta-audit": source(SSWS)})
     (bare.folder / "folder").mkdir(mode=0o500)
-    refused(by_somebody_else(bare, "run", "--once", "-o", "folder/events.ndjson"), "permission denied")
+    refused(by_somebody_else(bare, "run", "--once", "-o", "folder/events.ndjson"), "can't be written", "-o")
 
 
 def test_a_secret_that_may_not_be_read(bare: Workshop) -> None:
