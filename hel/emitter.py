@@ -59,6 +59,7 @@ class Emitter:
         self._clock = clock
         self._log = log
         self._patience_s = patience_s
+        self._begun: Position | None = None
         self.trouble: SinkError | StateError | None = None
         """What the delivery is held up by at the moment, as far as it has said so."""
 
@@ -95,9 +96,10 @@ class Emitter:
 
     def _write(self) -> Position | None:
         """Write what was put, to a new file where one is due, which the state must know before it holds a line."""
-        begun = self._sink.renew()
-        if begun is not None and self._store is not None:
-            self._store.commit([], positions=[begun])
+        self._begun = self._sink.renew() or self._begun
+        if self._begun is not None and self._store is not None:
+            self._store.commit([], positions=[self._begun])
+        self._begun = None
         return self._sink.flush()
 
     async def _commit(self, batches: list[Batch], position: Position | None) -> None:
