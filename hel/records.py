@@ -157,14 +157,12 @@ class Position:
 
     Attributes:
         path: The file, absolute.
-        device: Its file system.
-        inode: Its number there; a renamed file keeps it.
+        inode: Its number in its file system; a renamed file keeps it. (The file system's own may change at a reboot.)
         length: Bytes written and fsynced.
         tail: Hex digest of the last 4 KiB before `length`, to tell this file from a new one with the same number.
     """
 
     path: str
-    device: int
     inode: int
     length: int
     tail: str

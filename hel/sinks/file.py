@@ -49,7 +49,7 @@ class FileSink:
     def committed(self, known: Position | None) -> bool:
         """Whether this is the file whose length was committed, and still holds what was committed."""
         stat = self._open_file().stat()
-        if known is None or stat.st_ino != known.inode:  # a device's number may be another one after a reboot
+        if known is None or stat.st_ino != known.inode:
             return False
         if stat.st_size < known.length:
             self._say_changed(known.length, stat.st_size)
@@ -131,8 +131,7 @@ class FileSink:
 
     def position(self) -> Position:
         """Where the file stands: everything before its length is there to stay."""
-        stat = self._open_file().stat()
-        return Position(str(self.path), stat.st_dev, stat.st_ino, self._length, _digest(self._tail))
+        return Position(str(self.path), self._open_file().stat().st_ino, self._length, _digest(self._tail))
 
     def room(self) -> int | None:
         """Bytes until a rotation is due."""

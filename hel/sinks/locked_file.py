@@ -44,7 +44,7 @@ class LockedFile:
         os.close(self._fd)
 
     def stat(self) -> os.stat_result:
-        """Its device, number, size and times."""
+        """Its number, size and times."""
         return os.fstat(self._fd)
 
     def is_at(self, path: Path) -> bool:

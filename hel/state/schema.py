@@ -46,7 +46,6 @@ MIGRATIONS = (
     CREATE TABLE nonces (server TEXT PRIMARY KEY, nonce TEXT NOT NULL);
     CREATE TABLE outputs (
         path TEXT PRIMARY KEY,
-        device INTEGER NOT NULL,
         inode INTEGER NOT NULL,
         length INTEGER NOT NULL,
         tail TEXT NOT NULL

@@ -102,11 +102,11 @@ class Store:
 
     def positions(self) -> list[Position]:
         """How far each output file was written."""
-        return [Position(*row) for row in self._read("SELECT path, device, inode, length, tail FROM outputs")]
+        return [Position(*row) for row in self._read("SELECT path, inode, length, tail FROM outputs")]
 
     def position(self, path: Path) -> Position | None:
         """How far this output file was written, or None."""
-        rows = self._read("SELECT path, device, inode, length, tail FROM outputs WHERE path = ?", str(path))
+        rows = self._read("SELECT path, inode, length, tail FROM outputs WHERE path = ?", str(path))
         return next((Position(*row) for row in rows), None)
 
     def commit(
@@ -135,7 +135,7 @@ class Store:
             for batch in batches:
                 self._add(batch, (keeps or {}).get(batch.source, Keep()))
             self._db.executemany("INSERT OR REPLACE INTO nonces VALUES (?, ?)", (nonces or {}).items())
-            self._db.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?, ?)", map(astuple, positions))
+            self._db.executemany("INSERT OR REPLACE INTO outputs VALUES (?, ?, ?, ?)", map(astuple, positions))
 
     def reset(self, source: str) -> None:
         """Forget all about a source."""

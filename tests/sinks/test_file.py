@@ -1,6 +1,5 @@
 import os
 import resource
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,7 +46,7 @@ def test_a_committed_file_is_known_again_and_another_one_with_the_same_number_is
         file.seek(position.length - 8)
         file.write(b"two\n")
     assert not again.committed(position)
-    assert not again.committed(Position(position.path, position.device, position.inode, 1_000_000, position.tail))
+    assert not again.committed(Position(position.path, position.inode, 1_000_000, position.tail))
 
 
 def test_two_sinks_cannot_write_one_file(path: Path) -> None:
@@ -130,12 +129,6 @@ def test_lines_that_went_to_a_file_while_it_was_moved_away_are_in_that_one_and_n
     sink.put(b"two\n")
     sink.flush()
     assert (path.with_name("events.1").read_bytes(), path.read_bytes()) == (b"one\n", b"two\n")
-
-
-def test_a_new_device_number_is_the_same_file(path: Path) -> None:
-    sink = opened(path)
-    sink.put(b"one\n")
-    assert sink.committed(replace(sink.flush(), device=1))
 
 
 def test_a_file_that_was_cut_below_what_was_committed_is_said(path: Path) -> None:

@@ -40,7 +40,7 @@ def store(path: Path) -> Store:
 
 
 def test_a_commit_is_there_after_reopening(store: Store, path: Path) -> None:
-    position = Position("/out", 1, 2, 3, "tail")
+    position = Position("/out", 2, 3, "tail")
     store.commit([batch()], {"https://org:443": "n1"}, [position])
     store.close()
     with Store(path, writable=False) as again:
