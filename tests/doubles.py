@@ -2,6 +2,16 @@
 
 from typing import Any, Self
 
+from hel.queue import BatchQueue, Size
+from hel.records import Batch
+
+
+async def hand_over(queue: BatchQueue, batch: Batch) -> None:
+    """Put a batch as a poller does, into room for just that much."""
+    with queue.room(Size(batch.count, len(batch.lines))) as room:
+        await room.wait()
+        room.put(batch)
+
 
 class FakeClock:
     """Time that passes only when it is told to, or when somebody sleeps."""

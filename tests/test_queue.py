@@ -7,6 +7,7 @@ import pytest
 
 from hel.queue import BatchQueue, Room, Size
 from hel.records import Batch
+from tests.doubles import hand_over
 
 pytestmark = pytest.mark.anyio
 
@@ -15,24 +16,18 @@ def batch(count: int = 1, size: int = 10, source: str = "okta") -> Batch:
     return Batch(source, b"x" * size, count, b"", b"", b"", None)
 
 
-async def put(queue: BatchQueue, each: Batch) -> None:
-    with queue.room(Size(each.count, len(each.lines))) as room:
-        await room.wait()
-        room.put(each)
-
-
 async def test_batches_that_wait_are_taken_together_in_order() -> None:
     queue = BatchQueue(10, 1000)
     batches = [batch(1), batch(2), batch(3)]
     for each in batches:
-        await put(queue, each)
+        await hand_over(queue, each)
     assert await queue.take(None) == batches
 
 
 async def test_taking_stops_behind_the_batch_that_reaches_the_bound() -> None:
     queue = BatchQueue(10, 1000)
     for _ in range(3):
-        await put(queue, batch(size=10))
+        await hand_over(queue, batch(size=10))
     assert len(await queue.take(15)) == 2
     assert len(await queue.take(0)) == 1
 
@@ -41,13 +36,13 @@ async def test_taking_stops_behind_the_batch_that_reaches_the_bound() -> None:
 async def test_room_is_waited_for_until_what_was_taken_is_delivered(bounds: tuple[int, int]) -> None:
     queue = BatchQueue(*bounds)
     for _ in range(3):
-        await put(queue, batch(1, 10))
+        await hand_over(queue, batch(1, 10))
     taken = await queue.take(None)
     with anyio.move_on_after(0.02) as waited:
-        await put(queue, batch(1, 10))
+        await hand_over(queue, batch(1, 10))
     assert waited.cancelled_caught, "taken is not delivered"
     queue.delivered(taken)
-    await put(queue, batch(1, 10))
+    await hand_over(queue, batch(1, 10))
 
 
 @asynccontextmanager
@@ -96,12 +91,12 @@ async def test_a_page_takes_the_room_that_it_needs_and_not_what_was_expected() -
 
 async def test_one_page_beyond_the_bounds_passes_alone() -> None:
     queue = BatchQueue(3, 30)
-    await put(queue, batch(100, 1000))
+    await hand_over(queue, batch(100, 1000))
     with anyio.move_on_after(0.02) as waited:
-        await put(queue, batch(1, 1))
+        await hand_over(queue, batch(1, 1))
     assert waited.cancelled_caught
     queue.delivered(await queue.take(None))
-    await put(queue, batch(1, 1))
+    await hand_over(queue, batch(1, 1))
 
 
 async def test_who_waits_for_room_is_served_in_turn() -> None:
@@ -122,8 +117,8 @@ async def test_who_waits_for_room_is_served_in_turn() -> None:
 async def test_a_source_is_settled_when_all_of_its_own_is_delivered() -> None:
     queue = BatchQueue(10, 1000)
     await queue.settled("okta")
-    await put(queue, batch())
-    await put(queue, batch(source="other"))
+    await hand_over(queue, batch())
+    await hand_over(queue, batch(source="other"))
     with anyio.move_on_after(0.02) as waited:
         await queue.settled("okta")
     assert waited.cancelled_caught
@@ -135,7 +130,7 @@ async def test_a_source_is_settled_when_all_of_its_own_is_delivered() -> None:
 
 async def test_a_closed_queue_gives_out_what_it_holds_and_then_nothing() -> None:
     queue = BatchQueue(10, 1000)
-    await put(queue, batch())
+    await hand_over(queue, batch())
     queue.close()
     assert len(await queue.take(None)) == 1
     assert await queue.take(None) == []
@@ -143,9 +138,9 @@ async def test_a_closed_queue_gives_out_what_it_holds_and_then_nothing() -> None
 
 async def test_a_cancelled_wait_for_room_leaves_no_trace() -> None:
     queue = BatchQueue(1, 1000)
-    await put(queue, batch())
+    await hand_over(queue, batch())
     with anyio.move_on_after(0.01):
-        await put(queue, batch())
+        await hand_over(queue, batch())
     queue.delivered(await queue.take(None))
-    await put(queue, batch())
+    await hand_over(queue, batch())
     assert len(await queue.take(None)) == 1
