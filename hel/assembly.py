@@ -2,29 +2,34 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 
-from hel.attempt import Rules, token_sender
-from hel.auth.credential import BearerCredential, Credential, NoCredential, Send
+from hel.attempt import Rules
+from hel.auth.credential import BearerCredential, Credential, NoCredential
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import Client, OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
 from hel.budget import Budget, throttle
 from hel.clock import Clock
 from hel.config.auth import BearerAuth, OAuth2Auth
+from hel.config.certificates import Tls
+from hel.config.resilience import Limits, RateLimit
+from hel.config.secret_text import Secret
 from hel.config.secrets import Secrets
-from hel.config.source import LinkHeaderPagination, RateLimit, SourceConfig
+from hel.config.source import LinkHeaderPagination, SourceConfig
 from hel.dedupe import SeenIds, key_of
 from hel.events import LineMaker
 from hel.exchange import Exchange
-from hel.memory import Memory
+from hel.memory import LineLimit, Memory
 from hel.paging.pager import LinkHeaderPager, Pager, SinglePage
 from hel.paging.question import Question
+from hel.policy import rate_headers
 from hel.policy.breaker import Breaker
 from hel.policy.diagnosis import Facts
 from hel.policy.limiter import Limiter
+from hel.policy.rate_headers import HeaderNames
 from hel.policy.retry import Backoff
 from hel.poller import Pace
 from hel.recording import Recorder
@@ -32,7 +37,8 @@ from hel.records import origin_of
 from hel.recovery import Recovery
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
-from hel.transport import Transport
+from hel.token_server import TokenServer
+from hel.transport.client import Bounds, Transports
 
 
 def question(source: SourceConfig) -> Question:
@@ -46,7 +52,8 @@ def pager(source: SourceConfig, url: str | None = None) -> Pager:
     url = url or question(source).first_url
     pagination = source.pagination
     if isinstance(pagination, LinkHeaderPagination):
-        return LinkHeaderPager(url, pagination.rel, end_on_short_page=pagination.end_on == "short_page")
+        is_short_last = pagination.end_on == "short_page"
+        return LinkHeaderPager(url, pagination.rel, end_on_short_page=is_short_last, abroad=source.allowed_origins)
     return SinglePage(url)
 
 
@@ -70,8 +77,14 @@ def identify(maker: LineMaker, event: bytes) -> bytes | None:
 def pace(source: SourceConfig) -> Pace:
     """How often and how far it is asked."""
     pages = source.pagination.max_pages if isinstance(source.pagination, LinkHeaderPagination) else 1
-    schedule = source.schedule
-    return Pace(schedule.interval_secs, schedule.jitter_secs, pages, source.resilience.rate_limit.page_delay_secs)
+    schedule, resilience = source.schedule, source.resilience
+    return Pace(
+        schedule.interval_secs,
+        schedule.jitter_secs,
+        pages,
+        resilience.rate_limit.page_delay_secs,
+        resilience.tick_timeout_secs,
+    )
 
 
 def facts(source: SourceConfig) -> Facts:
@@ -89,7 +102,31 @@ def rules(source: SourceConfig) -> Rules:
     resilience = source.resilience
     retries, limit = resilience.retries, resilience.rate_limit
     backoff = Backoff(retries.initial_backoff_secs, retries.max_backoff_secs, retries.multiplier)
-    return Rules(resilience.timeout_secs, retries.max_attempts, backoff, limit.respect_headers, limit.max_wait_secs)
+    return Rules(
+        Bounds(
+            total_s=resilience.timeout_secs,
+            connect_s=resilience.connect_timeout_secs,
+            read_s=resilience.read_timeout_secs,
+            max_bytes=source.limits.max_response_bytes,
+        ),
+        retries.max_attempts,
+        backoff,
+        limit.respect_headers,
+        limit.max_wait_secs,
+        header_names(limit),
+    )
+
+
+def header_names(limit: RateLimit) -> HeaderNames:
+    """What the API calls its rate-limit headers, where that is not what most do."""
+
+    def named(name: str | None, usual: tuple[str, ...]) -> tuple[str, ...]:
+        return usual if name is None else (name.lower(),)
+
+    given, usual = limit.headers, rate_headers.NAMES
+    return HeaderNames(
+        named(given.limit, usual.limit), named(given.remaining, usual.remaining), named(given.reset, usual.reset)
+    )
 
 
 def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Memory:
@@ -98,7 +135,13 @@ def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Me
     log.debug("source.known", events=start.events, newest=start.newest, finished=start.finished)
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None
     ground = store.ground(name) if store else Counter[bytes]()
-    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick")
+    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick", limit=line_limit(source.limits))
+
+
+def line_limit(limits: Limits) -> LineLimit | None:
+    """How long its lines may be."""
+    most = limits.max_line_bytes
+    return None if most is None else LineLimit(most, skips=limits.on_long_line == "skip")
 
 
 def recovery(name: str, source: SourceConfig, store: Store | None) -> Recovery:
@@ -118,64 +161,73 @@ class Shared:
     """What the sources of one process share.
 
     Attributes:
-        transport: The HTTP client.
+        transports: The HTTP clients.
         nonces: DPoP nonces by server.
-        budgets: One per origin, path and credential.
         clock: The machine's clock.
+        log: The program's log.
+        budgets: One per origin, path and credential.
+        credentials: One per way to prove who one is.
     """
 
-    transport: Transport
+    transports: Transports
     nonces: Nonces
-    budgets: dict[str, Budget]
     clock: Clock
+    log: Log
+    budgets: dict[str, Budget] = field(default_factory=dict)
+    credentials: dict[tuple[str, Tls], Credential] = field(default_factory=dict)
+
+    async def aclose(self) -> None:
+        """End what is under way, and close the connections."""
+        for credential in self.credentials.values():
+            await credential.aclose()
+        await self.transports.aclose()
 
 
-def exchange(
-    source: SourceConfig, secrets: Secrets, shared: Shared, recorder: Recorder | None, log: Log
-) -> tuple[Exchange, Credential]:
-    """Its policed requests, and the credential that signs them."""
-    known, policed = facts(source), rules(source)
+def exchange(source: SourceConfig, secrets: Secrets, shared: Shared, recorder: Recorder | None, log: Log) -> Exchange:
+    """Its policed requests."""
     resilience = source.resilience
-    send = token_sender(shared.transport, policed, known)
-    signing = credential(source, secrets, shared, known, send, log)
     drawn_on = shared.budgets.setdefault(_account(source, secrets), budget(resilience.rate_limit))
     fuse = resilience.circuit_breaker
     breaker = Breaker(fuse.failure_threshold, fuse.success_threshold, fuse.half_open_timeout_secs)
-    return (
-        Exchange(
-            shared.transport,
-            signing,
-            drawn_on,
-            breaker if fuse.enabled else None,
-            policed,
-            known,
-            recorder,
-            shared.clock,
-            log,
-        ),
-        signing,
+    return Exchange(
+        shared.transports.of(secrets.tls),
+        credential(source, secrets, shared),
+        drawn_on,
+        breaker if fuse.enabled else None,
+        rules(source),
+        facts(source),
+        recorder,
+        shared.clock,
+        log,
     )
 
 
-def credential(
-    source: SourceConfig, secrets: Secrets, shared: Shared, known: Facts, send: Send, log: Log
-) -> Credential:
-    """What signs its requests."""
+def credential(source: SourceConfig, secrets: Secrets, shared: Shared) -> Credential:
+    """What signs its requests; shared with the sources that sign in as it does, whose first one's settings hold."""
     auth = source.auth
     if isinstance(auth, BearerAuth) and secrets.token is not None:
-        return BearerCredential(secrets.token.value.get_secret_value(), auth.prefix)
-    if isinstance(auth, OAuth2Auth):
-        refresh = secrets.refresh_token
-        client = Client(
-            token_url=auth.token_url,
-            client_id=secrets.client_id or "",
-            scopes=tuple(auth.scopes),
-            key=secrets.private_key,
-            secret=secrets.client_secret.value.get_secret_value() if secrets.client_secret else None,
-            refresh_token=RefreshToken(refresh.value.get_secret_value(), refresh.path) if refresh else None,
-        )
-        return OAuth2Credential(client, known, shared.nonces, send, shared.clock, log)
-    return NoCredential()
+        return BearerCredential(secrets.token.value, auth.prefix)
+    if not isinstance(auth, OAuth2Auth):
+        return NoCredential()
+    identity = (_identity(auth, secrets), secrets.tls)
+    if identity not in shared.credentials:
+        shared.credentials[identity] = _oauth2(source, auth, secrets, shared)
+    return shared.credentials[identity]
+
+
+def _oauth2(source: SourceConfig, auth: OAuth2Auth, secrets: Secrets, shared: Shared) -> OAuth2Credential:
+    refresh = secrets.refresh_token
+    client = Client(
+        token_url=auth.token_url,
+        client_id=secrets.client_id or "",
+        scopes=tuple(auth.scopes),
+        key=secrets.private_key,
+        secret=secrets.client_secret.value if secrets.client_secret else None,
+        refresh_token=RefreshToken(refresh.value, refresh.path) if refresh else None,
+    )
+    known, log = facts(source), shared.log.bind(token_server=origin_of(auth.token_url))
+    server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
+    return OAuth2Credential(client, known, shared.nonces, server, shared.clock, log)
 
 
 def budget(limit: RateLimit) -> Budget:
@@ -186,6 +238,20 @@ def budget(limit: RateLimit) -> Budget:
 
 def _account(source: SourceConfig, secrets: Secrets) -> str:
     """What a rate limit is counted by: origin, path and credential. Hashed, since it holds the credential."""
-    token = secrets.token.value.get_secret_value() if secrets.token else ""
-    parts = (origin_of(source.url), question(source).path, secrets.client_id or "", token)
+    who = (secrets.client_id or "", _value(secrets.token))
+    return _hashed(origin_of(source.url), question(source).path, *who)
+
+
+def _identity(auth: OAuth2Auth, secrets: Secrets) -> str:
+    """What a token is asked for with: sources that are equal in all of it need but one. Hashed, as above."""
+    key = secrets.private_key.key.thumbprint() if secrets.private_key else ""
+    kept = (secrets.client_secret, secrets.refresh_token)
+    return _hashed(auth.model_dump_json(), key, *(_value(secret) for secret in kept))
+
+
+def _value(secret: Secret | None) -> str:
+    return secret.value.get_secret_value() if secret else ""
+
+
+def _hashed(*parts: str) -> str:
     return sha256("\0".join(parts).encode()).hexdigest()

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from hel.auth.credential import Hear, Send
-from hel.errors import SourceError, UnreachableError
-from hel.policy import retry, verdict
-from hel.policy.diagnosis import Facts, Stage
+from hel.errors import SourceError
+from hel.policy import rate_headers, retry
+from hel.policy.rate_headers import HeaderNames
 from hel.policy.retry import Backoff
 from hel.policy.verdict import Action, Verdict
-from hel.records import Reply, Request
-from hel.transport import Transport
+from hel.records import Reply
+from hel.transport.client import Bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,56 +16,42 @@ class Rules:
     """How one source's requests are policed.
 
     Attributes:
-        timeout_s: For one request, from connecting to the last byte.
+        bounds: How long one request may take, and how much its answer may be.
         max_attempts: Sends of one request, the first and those after a 429 included.
         backoff: Between them, where the server does not say.
         respect_headers: Wait as the server's headers ask.
         max_wait_s: The longest wait for a reset; a longer `Retry-After` ends the tick.
+        rate_headers: What the API calls its rate-limit headers.
     """
 
-    timeout_s: float
+    bounds: Bounds
     max_attempts: int
     backoff: Backoff
     respect_headers: bool
     max_wait_s: float
+    rate_headers: HeaderNames = rate_headers.NAMES
 
 
-class AgainError(Exception):
-    """An attempt failed in a way that another one may mend.
+class AttemptError(Exception):
+    """An attempt failed.
 
     Args:
-        error: What ends the tick if it was the last attempt; `counts` says whether the breaker counts it.
+        error: What ends the tick if it was the last attempt.
+        may_pass: Another attempt may mend it.
         asked_wait_s: How long the server asks to be left alone; None where it does not say.
     """
 
-    def __init__(self, error: SourceError, *, counts: bool, asked_wait_s: float | None = None) -> None:
+    def __init__(self, error: SourceError, *, may_pass: bool, asked_wait_s: float | None = None) -> None:
         super().__init__(str(error))
         self.error = error
-        self.counts = counts
+        self.may_pass = may_pass
         self.asked_wait_s = asked_wait_s
 
 
-def failure(judged: Verdict, reply: Reply | None, rules: Rules) -> Exception:
+def failure(judged: Verdict, reply: Reply | None, rules: Rules) -> AttemptError:
     """What a verdict other than TAKE raises."""
+    asked = None
+    if reply is not None and rules.respect_headers:
+        asked = retry.asked_wait_s(reply, rules.max_wait_s, rules.rate_headers)
     error = judged.error or SourceError("the answer was refused")
-    if judged.action is not Action.AGAIN:
-        return error
-    asked = retry.asked_wait_s(reply, rules.max_wait_s) if reply is not None and rules.respect_headers else None
-    return AgainError(error, counts=judged.counts, asked_wait_s=asked)
-
-
-def token_sender(transport: Transport, rules: Rules, facts: Facts) -> Send:
-    """How a credential asks its token server: one send; passing troubles end the attempt, and the next signs anew."""
-
-    async def send(request: Request, hear: Hear) -> Reply:
-        try:
-            reply = await transport.send(request, rules.timeout_s)
-        except UnreachableError as error:
-            raise failure(verdict.judge_failure(error), None, rules) from error.__cause__
-        hear(reply)
-        judged = verdict.judge(reply, Stage.TOKEN, facts)
-        if judged.action is Action.AGAIN:
-            raise failure(judged, reply, rules)
-        return reply
-
-    return send
+    return AttemptError(error, may_pass=judged.action is Action.AGAIN, asked_wait_s=asked)

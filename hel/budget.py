@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from hel.clock import Clock
+from hel.errors import ThrottledError
 from hel.events import utc_text
 from hel.policy.limiter import Limiter
 from hel.telemetry.log import Log
@@ -32,24 +33,38 @@ class Budget:
     limiter: Limiter
     throttle: AsyncLimiter | None = None
 
-    async def reserve(self, clock: Clock, log: Log) -> None:
+    async def reserve(self, clock: Clock, log: Log, max_wait_s: float) -> None:
         """Wait until a request may be sent, and take its place.
 
         Nothing comes between the last look at the window and the taking: with a place left in its bucket,
         `AsyncLimiter.acquire` does not yield, and where it did, the window is looked at again.
+
+        Args:
+            clock: Times the waits.
+            log: Told of a long one.
+            max_wait_s: The longest wait; what an API asks beyond it (`Retry-After`) is no wait within a tick.
+
+        Raises:
+            ThrottledError: It would be longer.
         """
-        await self._wait(clock, log)
+        await self._wait(clock, log, max_wait_s)
         while self.throttle is not None:
             await self.throttle.acquire()
             if self.limiter.delay(clock.monotonic()) <= 0:
                 break
-            await self._wait(clock, log)
+            await self._wait(clock, log, max_wait_s)
         self.limiter.sent()
 
-    async def _wait(self, clock: Clock, log: Log) -> None:
+    async def _wait(self, clock: Clock, log: Log, max_wait_s: float) -> None:
         """Wait for the window; an answer to another request may shorten it."""
         said = False
         while (delay := self.limiter.delay(clock.monotonic())) > 0:
+            if delay > max_wait_s + _RECHECK_S:
+                raise ThrottledError(
+                    f"the API asked to be left alone until {utc_text(clock.now() + delay)}",
+                    "nothing to do: Hel asks again then; if it happens often, lower `pagination.max_pages` or raise "
+                    "`schedule.interval_secs`",
+                )
             if not said and delay > _RECHECK_S:
                 log.info("limit.paused", wait_s=round(delay, 1), until=utc_text(clock.now() + delay))
                 said = True

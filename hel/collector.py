@@ -35,7 +35,7 @@ from hel.state.schema import check_file
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.tick import Tick
-from hel.transport import HttpTransport
+from hel.transport.client import Transports
 
 
 @dataclass(slots=True)
@@ -193,15 +193,13 @@ class Collector:
         self, queue: BatchQueue, nonces: Nonces, known: Store | None, recorders: Mapping[str, Recorder]
     ) -> AsyncIterator[list[Poller]]:
         """A poller a source, over one shared client."""
-        transport = HttpTransport(self._clock)
-        shared = assembly.Shared(transport, nonces, {}, self._clock)
+        shared = assembly.Shared(Transports(self._clock), nonces, self._clock, self._log)
         pollers: list[Poller] = []
         async with AsyncExitStack() as parts:
-            parts.push_async_callback(transport.aclose)
+            parts.push_async_callback(shared.aclose)
             for name, source in self._config.sources.items():
                 log = self._log.bind(source=name)
-                exchange, credential = assembly.exchange(source, self._secrets[name], shared, recorders.get(name), log)
-                parts.push_async_callback(credential.aclose)
+                exchange = assembly.exchange(source, self._secrets[name], shared, recorders.get(name), log)
                 pollers.append(
                     Poller(
                         name,

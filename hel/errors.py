@@ -4,6 +4,36 @@
 source; `SinkError` and `StateError` stop the delivery, which is then tried again.
 """
 
+from enum import StrEnum
+
+
+class Trouble(StrEnum):
+    """What can go wrong with a request; `policy.verdict` says of each what it means.
+
+    Those up to TIMEOUT leave no answer, those up to ASTRAY an answer that is of no use, the rest are statuses.
+    """
+
+    DNS = "dns"
+    CONNECT = "connect"
+    CERTIFICATE = "certificate"
+    TLS = "tls"
+    RESET = "reset"
+    CUT = "cut"
+    TIMEOUT = "timeout"
+    UNSENDABLE = "unsendable"
+    CODING = "coding"
+    TOO_LARGE = "too_large"
+    DAMAGED = "damaged"
+    FOREIGN = "foreign"
+    ASTRAY = "astray"
+    INTERIM = "interim"
+    REDIRECT = "redirect"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    THROTTLED = "throttled"
+    PASSING = "passing"
+    REFUSED = "refused"
+
 
 class HelError(Exception):
     """Any failure that Hel itself names.
@@ -53,8 +83,13 @@ class ClosedOutputError(SinkError):
 
 
 class SourceError(HelError):
-    """Ends one tick of one source; other sources go on."""
+    """Ends one tick of one source; other sources go on.
 
+    Attributes:
+        counts: Whether the circuit breaker counts it as a failure of the API.
+    """
+
+    counts = False
     _place = ""
 
     def locate(self, place: str, fix: str) -> None:
@@ -73,9 +108,11 @@ class SourceError(HelError):
 class AuthError(SourceError):
     """The credential was refused, or no token could be had for it."""
 
+    counts = True
+
 
 class ThrottledError(SourceError):
-    """The rate limit did not let the request through in the attempts allowed."""
+    """The rate limit did not let the request through in the attempts allowed, or for longer than may be waited."""
 
 
 class RefusedError(SourceError):
@@ -87,31 +124,51 @@ class RefusedError(SourceError):
         status: The HTTP status; 0 where the request was not even sent.
     """
 
+    counts = True
+
     def __init__(self, message: str, fix: str = "", status: int = 0) -> None:
         super().__init__(message, fix)
         self.status = status
 
 
 class UnreachableError(SourceError):
-    """No answer: DNS, connection, TLS, timeout, or 5xx to the end.
+    """No answer, or a part of one, or 5xx to the end.
 
     Args:
         message: What happened and where.
         fix: What to do about it.
-        kind: `dns`, `connect`, `tls`, `timeout`, `reset` or `status`.
+        trouble: What it was.
     """
 
-    def __init__(self, message: str, fix: str = "", kind: str = "status") -> None:
+    counts = True
+
+    def __init__(self, message: str, fix: str = "", trouble: Trouble = Trouble.PASSING) -> None:
         super().__init__(message, fix)
-        self.kind = kind
+        self.trouble = trouble
 
 
 class ReplyError(SourceError):
-    """The answer is not what the API's documentation promises."""
+    """The answer is not what the API's documentation promises.
+
+    Args:
+        message: What is wrong with it.
+        fix: What to do about it.
+        trouble: What it was.
+    """
+
+    counts = True
+
+    def __init__(self, message: str, fix: str = "", trouble: Trouble = Trouble.FOREIGN) -> None:
+        super().__init__(message, fix)
+        self.trouble = trouble
+
+
+class LineTooLongError(SourceError):
+    """An event's line is longer than `limits.max_line_bytes`, and is not to be skipped."""
 
 
 class PagingLoopError(SourceError):
-    """A `next` link leads back to a page of the same tick, or away from the API."""
+    """A `next` link leads back to a page of the same tick."""
 
 
 class NoStartError(SourceError):

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 import msgspec
 
-from hel.errors import ReplyError
+from hel.errors import ReplyError, Trouble
 
 TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 
@@ -39,7 +39,7 @@ def split(body: bytes) -> list[bytes]:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        raise ReplyError(f"the answer is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
     try:
         events = [bytes(raw) for raw in _pages.decode(body)]
     except (msgspec.DecodeError, RecursionError):
@@ -49,6 +49,10 @@ def split(body: bytes) -> list[bytes]:
             shown = _shown(event.decode())
             raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
     return [_on_one_line(event) for event in events]
+
+
+def _damaged(how: str) -> ReplyError:
+    return ReplyError(f"the answer {how}", trouble=Trouble.DAMAGED)
 
 
 _FIX = "check `url`: it must be an API endpoint that answers with a JSON array of events"
@@ -69,9 +73,9 @@ def _split_slowly(text: str) -> Iterator[str]:
         if more:
             at = _skip(text, at + 1)
     if text[at : at + 1] != "]":
-        raise ReplyError(f"the answer is cut off or malformed at character {at}: expected ',' or ']'")
+        raise _damaged(f"is cut off or malformed at character {at}: expected ',' or ']'")
     if _skip(text, at + 1) != len(text):
-        raise ReplyError(f"the answer goes on after its JSON array, at character {at + 1}")
+        raise _damaged(f"goes on after its JSON array, at character {at + 1}")
 
 
 def _end_of_value(text: str, at: int) -> int:
@@ -81,7 +85,7 @@ def _end_of_value(text: str, at: int) -> int:
     except RecursionError:
         raise ReplyError(f"the answer is nested too deep at character {at}") from None
     except ValueError as error:
-        raise ReplyError(f"the answer is no complete JSON: {error}") from None
+        raise _damaged(f"is no complete JSON: {error}") from None
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -115,11 +119,13 @@ class Line:
         text: The NDJSON line, newline included.
         key: The raw JSON of what the source dedupes by, or None where the event has none.
         ts: The event's own timestamp text; None where there is none that may be kept.
+        id: The raw JSON of `meta.id`, or None.
     """
 
     text: bytes
     key: bytes | None
     ts: str | None
+    id: bytes | None = None
 
 
 class LineMaker:
@@ -164,7 +170,7 @@ class LineMaker:
         stamp = ts or f'"{utc_text(collected_at)}"'.encode()
         text = b"".join((self._head, stamp, self._middle, event, b',"meta":{', meta, b"}}\n"))
         key = found.get(self._key) if self._key else None
-        return Line(text, None if key == b"null" else key, _text(ts) if ts else None)
+        return Line(text, None if key == b"null" else key, _text(ts) if ts else None, identity)
 
 
 def _text(raw: bytes) -> str | None:

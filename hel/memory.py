@@ -4,11 +4,25 @@ A source's memory runs ahead of the state by what is queued; the queue drops not
 """
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, pack_keys, split_keys
+from hel.errors import LineTooLongError
 from hel.events import Line, LineMaker, parse_time
-from hel.records import Batch, Checkpoint, Page
+from hel.records import Batch, Checkpoint, Page, Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class LineLimit:
+    """How long a line may be.
+
+    Attributes:
+        max_bytes: Its newline included.
+        skips: Leave out what is longer; False to end the tick before its page.
+    """
+
+    max_bytes: int
+    skips: bool
 
 
 class Memory:
@@ -19,6 +33,7 @@ class Memory:
         ground: How often each line was delivered that this tick may meet again.
         seen: The IDs that were delivered; None without `dedupe`.
         whole_ticks: The place to resume from moves only with a tick's last page (`checkpoint: end_of_tick`).
+        limit: How long a line may be; None for any length.
     """
 
     def __init__(
@@ -28,8 +43,10 @@ class Memory:
         seen: SeenIds | None = None,
         *,
         whole_ticks: bool = False,
+        limit: LineLimit | None = None,
     ) -> None:
         self._seen = seen
+        self._limit = limit
         self._whole_ticks = whole_ticks
         self.start_over(checkpoint, ground)
         self._is_new_ground = False
@@ -57,17 +74,24 @@ class Memory:
             maker: Splices the lines.
             received_at: When the page came, epoch seconds.
             last: Whether it ends the tick.
+
+        Raises:
+            LineTooLongError: A line is, and may not be left out; nothing of the page was taken.
         """
+        made = [(event, maker.line(event, received_at)) for event in page.events]
+        self._check_lengths(made)
         lines: list[bytes] = []
+        skipped: list[Skipped] = []
         keys, ids, met = bytearray(), bytearray(), bytearray()
         newest = (self.checkpoint.newest_at, self.checkpoint.newest)
-        for event in page.events:
-            line = maker.line(event, received_at)
+        for event, line in made:
             newest = _newer(newest, line)
             key = key_of(event)
             identity, is_known = self._recognise(line)
             if self._ground.take(key):
                 met += key
+            elif not is_known and self._is_too_long(line):
+                skipped.append(Skipped(len(line.text), line.ts, line.id.decode() if line.id else None))
             elif not is_known:
                 lines.append(line.text)
                 keys += key
@@ -77,21 +101,38 @@ class Memory:
         if page.next is None:
             self._ground = Delivered(map(key_of, page.events) if page.again else ())
         self._move(page, newest, bytes(keys), received_at, is_closing=is_closing)
+        batch = Batch(source, b"".join(lines), len(lines), bytes(keys), bytes(ids), b"", None, skipped=tuple(skipped))
         if self._whole_ticks and not last:
-            return Batch(source, b"".join(lines), len(lines), bytes(keys), bytes(ids), b"", None)
-        batch = Batch(
-            source,
-            b"".join(lines),
-            len(lines),
-            bytes(keys),
-            bytes(ids),
-            bytes(met),
-            self.checkpoint,
+            return batch
+        batch = replace(
+            batch,
+            met=bytes(met),
+            checkpoint=self.checkpoint,
             again=pack_keys(self._ground.left()) if is_closing else b"",
             is_new_ground=self._is_new_ground and not is_closing,
         )
         self._hand_over()
         return batch
+
+    def _is_too_long(self, line: Line) -> bool:
+        return self._limit is not None and len(line.text) > self._limit.max_bytes
+
+    def _check_lengths(self, made: list[tuple[bytes, Line]]) -> None:
+        """See whether every line that is new may be written, before anything is taken for delivered."""
+        if self._limit is None or self._limit.skips:
+            return
+        for event, line in made:
+            if self._is_too_long(line) and not self._was_delivered(event, line):
+                raise LineTooLongError(
+                    f"an event's line is {len(line.text):,} bytes long, more than the {self._limit.max_bytes:,} of "
+                    f"`limits.max_line_bytes` (its time: {line.ts or 'none'})",
+                    "nothing of its page was delivered, and the next tick asks for it again; raise the bound, or leave "
+                    "such events out with `limits.on_long_line: skip`",
+                )
+
+    def _was_delivered(self, event: bytes, line: Line) -> bool:
+        is_seen = self._seen is not None and line.key is not None and key_of(line.key) in self._seen
+        return is_seen or key_of(event) in self._ground.left()
 
     def _recognise(self, line: Line) -> tuple[bytes | None, bool]:
         """The key of a line's ID, None where it has none or nobody asks, and whether it was delivered before."""

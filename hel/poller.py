@@ -13,7 +13,8 @@ from typing import Protocol, TypeVar
 import anyio.to_thread
 
 from hel.clock import Clock
-from hel.errors import RefusedError, ReplyError, SourceError
+from hel.deadline import Deadline
+from hel.errors import RefusedError, ReplyError, SourceError, Trouble, UnreachableError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
@@ -22,7 +23,7 @@ from hel.records import Checkpoint, Page, Reply, Request
 from hel.recovery import CHANGED, Recovery
 from hel.schedule import first_start, next_start
 from hel.telemetry.log import Log
-from hel.tick import Tick
+from hel.tick import Tick, say_skipped
 
 _REPLY_FIX = (
     "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
@@ -55,12 +56,14 @@ class Pace:
         jitter_s: Up to this much is added to it.
         max_pages: The most pages in a tick.
         page_delay_s: Between two pages of a tick.
+        tick_timeout_s: How long a tick may take, apart from waits for the output.
     """
 
     interval_s: float
     jitter_s: float
     max_pages: int
     page_delay_s: float
+    tick_timeout_s: float
 
 
 class Poller:
@@ -104,6 +107,7 @@ class Poller:
         self._log = log
         self._expected = FULL_PAGE
         self._said_behind = False
+        self._deadline = Deadline(pace.tick_timeout_s)
 
     async def run(self) -> None:
         """Tick after tick, until cancelled or a bounded source is finished."""
@@ -149,7 +153,15 @@ class Poller:
         tick = Tick()
         started = self._clock.monotonic()
         try:
-            await self._follow(tick)
+            async with self._deadline.running():
+                await self._follow(tick)
+        except TimeoutError:
+            raise UnreachableError(
+                f"the tick was not done within {self._pace.tick_timeout_s:g} s",
+                "what was delivered counts, and the next tick goes on there; if the API is slow, raise "
+                "`resilience.tick_timeout_secs` or lower `pagination.max_pages`",
+                Trouble.TIMEOUT,
+            ) from None
         finally:
             tick.stand(self._memory.checkpoint)
             tick.took_s = self._clock.monotonic() - started
@@ -187,18 +199,20 @@ class Poller:
         recovery = self._recovery
         since = recovery.question.start_of(start)
         self._log.warning(event, because=because, since=since, fix=recovery.advice(start))
-        await self._queue.settled(self.name)
+        with self._deadline.paused():
+            await self._queue.settled(self.name)
         self._memory.start_over(start, await anyio.to_thread.run_sync(recovery.recall))
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""
-        with self._queue.room(self._expected) as room:
+        with self._queue.room(self._expected, self._deadline.paused) as room:
             reply, page = await self._fetch(request, partial(self._read, request), room)
             last = page.next is None or tick.pages + 1 == self._pace.max_pages
             batch = self._memory.take(self.name, page, self._maker, reply.received_at, last=last)
             room.put(batch)
         self._expected = self._expected.or_more(len(page.events), max(len(batch.lines), len(reply.body)))
         tick.add(page, batch)
+        say_skipped(batch, self._log)
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
         )

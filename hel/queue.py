@@ -8,7 +8,7 @@ when nothing else is there.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 from hel.records import Batch
@@ -39,6 +39,9 @@ class Size:
 
 NOTHING = Size(0, 0)
 
+Waiting = Callable[[], AbstractContextManager[None]]
+"""What surrounds a wait for the output, for who counts the time otherwise."""
+
 
 class Room:
     """Room for one page, taken before its size is known.
@@ -46,17 +49,20 @@ class Room:
     Args:
         queue: Where the page goes.
         expected: As much as it may take.
+        waiting: Entered while it is waited for.
     """
 
-    def __init__(self, queue: "BatchQueue", expected: Size) -> None:
+    def __init__(self, queue: "BatchQueue", expected: Size, waiting: Waiting) -> None:
         self._queue = queue
         self._expected = expected
+        self._waiting = waiting
         self._held = NOTHING
 
     async def wait(self) -> None:
         """Wait for the room, and hold it; nothing is to be asked for without."""
         if self._held == NOTHING:
-            await self._queue.take_room(self._expected)
+            with self._waiting():
+                await self._queue.take_room(self._expected)
             self._held = self._expected
 
     def give_back(self) -> None:
@@ -88,9 +94,14 @@ class BatchQueue:
         self._closed = False
 
     @contextmanager
-    def room(self, expected: Size) -> Iterator[Room]:
-        """Room to wait for, which is given back at the end unless the page was handed over."""
-        room = Room(self, expected)
+    def room(self, expected: Size, waiting: Waiting = nullcontext) -> Iterator[Room]:
+        """Room to wait for, which is given back at the end unless the page was handed over.
+
+        Args:
+            expected: As much as the page may take.
+            waiting: Entered while it is waited for.
+        """
+        room = Room(self, expected, waiting)
         try:
             yield room
         finally:

@@ -1,7 +1,7 @@
 """Replies written down, one readable file each, and read back: for testing a pipeline without asking the API again.
 
 The rule: no credential is recorded. Request headers are left out altogether, so are cookies and nonces among the
-answer's, and token requests never come here.
+answer's, token requests never come here, and what a refusal repeats of a secret is made illegible.
 
 A file reads like the exchange itself: the request line, the moment of the answer, the status, its headers, an empty
 line, the body as it was after decompression.
@@ -15,6 +15,7 @@ from pathlib import Path
 from hel.errors import ConfigError, ReplyError, SourceError
 from hel.events import utc_text
 from hel.records import Reply, Request
+from hel.telemetry.redaction import redacted
 
 _LEFT_OUT = frozenset({"set-cookie", "set-cookie2", "dpop-nonce", "authentication-info", "content-encoding"})
 _SUFFIX = ".http"
@@ -53,15 +54,21 @@ class Recorder:
         self._number += 1
         path = self._directory / f"{self._number:06}{_SUFFIX}"
         head = [f"{request.method} {request.url}", f"received {utc_text(reply.received_at)}", f"HTTP {reply.status}"]
-        head += [f"{name}: {value}" for name, value in reply.headers if name not in _LEFT_OUT]
+        head += [f"{name}: {redacted(value)}" for name, value in reply.headers if name not in _LEFT_OUT]
+        body = reply.body if 200 <= reply.status < 300 else _redacted_bytes(reply.body)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:
-                file.write("\n".join([*head, "", ""]).encode() + reply.body)
+                file.write("\n".join([*head, "", ""]).encode() + body)
         except OSError as error:
             raise SourceError(
                 f"the recording {path} can't be written: {error.strerror}", "make room, or run without --record-dir"
             ) from error
+
+
+def _redacted_bytes(body: bytes) -> bytes:
+    """A refusal's body without secrets; its bytes are of no other use than to be read by a person."""
+    return redacted(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def recorded_sources(directory: Path) -> set[str]:

@@ -64,8 +64,8 @@ class Reply:
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
     received_at: float
     took_s: float = 0.0
 
@@ -125,6 +125,21 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Skipped:
+    """An event that was left out because its line is too long.
+
+    Attributes:
+        bytes: How long the line is.
+        ts: The event's own time, or None.
+        id: Its `meta.id` as JSON, or None.
+    """
+
+    bytes: int
+    ts: str | None
+    id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """The lines of one page and where their source stands once they are delivered.
 
@@ -138,6 +153,7 @@ class Batch:
         again: 16 bytes for each line that is behind the checkpoint and will be met again all the same.
         is_new_ground: The first batch since the source started over: all that an overlap can reach may be met again.
         checkpoint: Committed with the lines, or None where they do not move it.
+        skipped: What was left out for its length.
     """
 
     source: str
@@ -149,6 +165,7 @@ class Batch:
     checkpoint: Checkpoint | None
     again: bytes = b""
     is_new_ground: bool = False
+    skipped: tuple[Skipped, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

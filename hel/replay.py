@@ -12,13 +12,13 @@ import anyio.to_thread
 
 from hel import recording
 from hel.dedupe import key_of, split_keys
-from hel.errors import ReplyError
+from hel.errors import LineTooLongError, ReplyError, SourceError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
 from hel.queue import BatchQueue, Size
 from hel.telemetry.log import Log
-from hel.tick import Tick
+from hel.tick import Tick, say_skipped
 
 PagerFor = Callable[[str], Pager]
 """A source's pager for a URL; the recorded one, for `hel.yaml` may name another domain by now."""
@@ -26,7 +26,7 @@ PagerFor = Callable[[str], Pager]
 
 async def replay(
     name: str, directory: Path, pager: PagerFor, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
-) -> Tick | ReplyError:
+) -> Tick | SourceError:
     """Hand over the lines of every recorded page.
 
     Args:
@@ -42,7 +42,7 @@ async def replay(
         The account, or why a page could not be read, then or later.
     """
     tick = Tick()
-    broken: dict[str, ReplyError] = {}
+    broken: dict[str, SourceError] = {}
     yielded: dict[str, bytes] = {}
     for path in recording.recordings(directory):
         url = str(path)
@@ -60,10 +60,14 @@ async def replay(
                 continue
             # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
             memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
-            batch = memory.take(name, page, maker, reply.received_at, last=True)
+            try:
+                batch = memory.take(name, page, maker, reply.received_at, last=True)
+            except LineTooLongError as error:
+                return error
             room.put(batch)
         yielded[url] = b"".join(map(key_of, page.events))
         broken.pop(url, None)
         tick.add(page, batch)
+        say_skipped(batch, log)
     tick.stand(memory.checkpoint)
     return next(iter(broken.values()), tick)

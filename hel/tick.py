@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from hel.records import Batch, Checkpoint, Page
+from hel.telemetry.log import Log
 
 
 @dataclass(slots=True)
@@ -13,6 +14,7 @@ class Tick:
         pages: Read.
         events: Handed over.
         duplicates: Left out, because they had been delivered before.
+        skipped: Left out, because their lines are too long.
         newest: The newest event of the source so far, as its own text.
         newest_at: The same in epoch seconds.
         resume: Where the next one starts; None for the beginning.
@@ -24,6 +26,7 @@ class Tick:
     pages: int = 0
     events: int = 0
     duplicates: int = 0
+    skipped: int = 0
     newest: str | None = None
     newest_at: float | None = None
     resume: str | None = None
@@ -35,9 +38,22 @@ class Tick:
         """Count a page that was handed over."""
         self.pages += 1
         self.events += batch.count
-        self.duplicates += len(page.events) - batch.count
+        self.skipped += len(batch.skipped)
+        self.duplicates += len(page.events) - batch.count - len(batch.skipped)
 
     def stand(self, checkpoint: Checkpoint) -> None:
         """Take over where the source stands at the end."""
         self.newest, self.newest_at = checkpoint.newest, checkpoint.newest_at
         self.resume, self.finished = checkpoint.resume, checkpoint.finished
+
+
+def say_skipped(batch: Batch, log: Log) -> None:
+    """Say of each event that was left out for its length which one it was."""
+    for skipped in batch.skipped:
+        log.warning(
+            "line.skipped",
+            bytes=skipped.bytes,
+            ts=skipped.ts,
+            id=skipped.id,
+            fix="it is longer than `limits.max_line_bytes`, and `on_long_line: skip` leaves it out for good",
+        )

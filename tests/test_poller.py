@@ -48,7 +48,9 @@ async def test_a_start_over_recalls_what_was_delivered_only_when_all_of_it_is_co
     memory = Memory(Checkpoint(QUESTION.digest), Counter())
     recovery = Recovery("okta", "resume", QUESTION, 600, recall)
     maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), LinkHeaderPager(URL)
-    poller = Poller("okta", api, pager, maker, memory, recovery, Pace(60, 0, 10, 0), queue, FakeClock(), HeardLog())
+    poller = Poller(
+        "okta", api, pager, maker, memory, recovery, Pace(60, 0, 10, 0, 3600), queue, FakeClock(), HeardLog()
+    )
     await poller.tick()
     handed_over = await queue.take(None)
     with anyio.move_on_after(0.05) as waited:

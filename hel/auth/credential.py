@@ -2,15 +2,32 @@
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from pydantic import SecretStr
 
 from hel.records import Reply, Request
+
+T = TypeVar("T")
 
 Hear = Callable[[Reply], None]
 """Told of every answer, before it is judged: a refusal for load may carry a nonce, too."""
 
-Send = Callable[[Request, Hear], Awaitable[Reply]]
-"""Sends one request to a token server and returns its answer, unless a later try may bring another one."""
+
+class Server(Protocol):
+    """A token server, as a credential asks it."""
+
+    async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Attempt until it succeeds or the attempts are used up.
+
+        Raises:
+            SourceError: What the last attempt failed by.
+        """
+        ...
+
+    async def send(self, request: Request, hear: Hear) -> Reply:
+        """Send one request of an attempt; its answer, unless another attempt may bring another one."""
+        ...
 
 
 class Renewal(StrEnum):
@@ -24,6 +41,14 @@ class Renewal(StrEnum):
 
 class Credential(Protocol):
     """Signs each send afresh."""
+
+    async def ready(self) -> None:
+        """Have what signing needs, so that it need not wait for it then.
+
+        Raises:
+            SourceError: It can't be had.
+        """
+        ...
 
     async def sign(self, request: Request) -> dict[str, str]:
         """The headers that authorise this one send."""
@@ -49,6 +74,9 @@ class Credential(Protocol):
 class NoCredential:
     """An API that asks for none."""
 
+    async def ready(self) -> None:
+        """Nothing is needed."""
+
     async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # nothing depends on the request
         """No headers."""
         return {}
@@ -69,9 +97,10 @@ class BearerCredential(NoCredential):
         prefix: What stands before it; may be empty.
     """
 
-    def __init__(self, token: str, prefix: str) -> None:
-        self._authorization = f"{prefix} {token}" if prefix else token
+    def __init__(self, token: SecretStr, prefix: str) -> None:
+        self._token = token
+        self._prefix = f"{prefix} " if prefix else ""
 
     async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # the same for every request
         """The `Authorization` header."""
-        return {"authorization": self._authorization}
+        return {"authorization": f"{self._prefix}{self._token.get_secret_value()}"}

@@ -5,29 +5,28 @@ with DPoP (RFC 9449) where the app asks for it. A token request that must be rep
 consumed the first assertion's `jti` (https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
 """
 
-import json
-import re
 import secrets
 from base64 import b64encode
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote_plus, urlencode
 
+from pydantic import SecretStr
+
 from hel.auth.assertion import ASSERTION_TYPE, client_assertion
-from hel.auth.credential import Renewal, Send
+from hel.auth.credential import Renewal, Server
 from hel.auth.dpop import ProofKey
 from hel.auth.nonces import Nonces
 from hel.auth.refresh_token import RefreshToken
 from hel.auth.server_clock import ServerClock
+from hel.auth.token_answer import read_grant
 from hel.auth.token_cache import Token, TokenCache
 from hel.clock import Clock
 from hel.config.keys import PrivateKey
-from hel.errors import AuthError
 from hel.policy import diagnosis, verdict
 from hel.policy.diagnosis import Facts, Stage
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
-from hel.telemetry.printable import printable
+from hel.telemetry.redaction import conceal
 
 _GRACE_S = 2.0
 
@@ -49,42 +48,43 @@ class Client:
     client_id: str
     scopes: tuple[str, ...] = ()
     key: PrivateKey | None = field(default=None, repr=False)
-    secret: str | None = field(default=None, repr=False)
+    secret: SecretStr | None = None
     refresh_token: RefreshToken | None = None
 
 
 class OAuth2Credential:
-    """The credential of one source.
+    """One credential, of as many sources as use it.
 
     Args:
         client: What a token request is made of.
         facts: What error messages depend on; also says whether DPoP is on.
         nonces: The program's nonces.
-        send: Sends one request to the token server.
+        server: The token server.
         clock: The machine's clock.
-        log: The source's log.
+        log: Told of tokens, and of a clock that is wrong.
     """
 
-    def __init__(self, client: Client, facts: Facts, nonces: Nonces, send: Send, clock: Clock, log: Log) -> None:
+    def __init__(self, client: Client, facts: Facts, nonces: Nonces, server: Server, clock: Clock, log: Log) -> None:
         self._client = client
         self._facts = facts
         self._nonces = nonces
-        self._send = send
+        self._server = server
         self._log = log
         self._server_clock = ServerClock(clock)
         self._proof_key = ProofKey() if facts.dpop else None
-        self._cache = TokenCache(self._mint, clock, log)
+        self._cache = TokenCache(lambda: server.tried(self._mint), clock, log)
         self._skew_said = False
+
+    async def ready(self) -> None:
+        """Have a token."""
+        await self._cache.get()
 
     async def sign(self, request: Request) -> dict[str, str]:
         """`Authorization`, and with DPoP a new proof bound to this send and this token."""
-        token = await self._cache.get()
+        token = (await self._cache.get()).value.get_secret_value()
         if self._proof_key is None:
-            return {"authorization": f"Bearer {token.value}"}
-        return {
-            "authorization": f"DPoP {token.value}",
-            "dpop": self._proof(request, request.origin, access_token=token.value),
-        }
+            return {"authorization": f"Bearer {token}"}
+        return {"authorization": f"DPoP {token}", "dpop": self._proof(request, request.origin, access_token=token)}
 
     def learn(self, signed: Request, reply: Reply) -> Renewal | None:
         """The newest nonce of this origin, on any status, and the server's clock; after a 401 what that mends.
@@ -121,7 +121,7 @@ class OAuth2Credential:
 
         while True:
             sent_nonce = self._nonces.get(url)
-            reply = await self._send(self._token_request(), hear)
+            reply = await self._server.send(self._token_request(), hear)
             judged = verdict.judge(reply, Stage.TOKEN, self._facts)
             if judged.action is verdict.Action.TAKE:
                 return self._read(reply)
@@ -163,21 +163,24 @@ class OAuth2Credential:
         form: dict[str, str] = {"grant_type": "client_credentials"}
         headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
         if client.refresh_token is not None:
-            form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token.value}
+            form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token.value.get_secret_value()}
         if client.scopes:
             form["scope"] = " ".join(client.scopes)
         if client.key is not None:
             form["client_assertion_type"] = ASSERTION_TYPE
-            form["client_assertion"] = client_assertion(
+            form["client_assertion"] = assertion = client_assertion(
                 client.key,
                 client_id=client.client_id,
                 audience=client.token_url,
                 jti=fresh_jti(),
                 issued_at=self._server_clock.now(),
             )
+            conceal(assertion)
         elif client.secret is not None:
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret)}"
-            headers["authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret.get_secret_value())}"
+            basic = b64encode(pair.encode()).decode()
+            conceal(basic)
+            headers["authorization"] = f"Basic {basic}"
         else:
             form["client_id"] = client.client_id
         request = Request("POST", client.token_url, headers, urlencode(form).encode())
@@ -198,32 +201,14 @@ class OAuth2Credential:
         )
 
     def _read(self, reply: Reply) -> Token:
-        """The token of a successful answer (RFC 6749 §5.1), if it is of the kind that was asked for."""
-        body = _json_object(reply.body)
-        value, kind, scope = body.get("access_token"), str(body.get("token_type", "")), body.get("scope")
-        if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
-            raise AuthError(
-                f"the token server answered {reply.status} without an access_token for {self._client.token_url}",
-                "check `token_url`: it must be the authorization server's token endpoint",
-            )
-        self._check_kind(kind)
-        granted = tuple(scope.split()) if isinstance(scope, str) else self._client.scopes
-        token = Token(value, kind, _lifetime_s(body.get("expires_in")), granted)
-        rotated = body.get("refresh_token")
-        if self._client.refresh_token is not None and isinstance(rotated, str) and rotated:
+        """The token of a successful answer; a new refresh token that came with it is kept."""
+        token, rotated = read_grant(reply, self._client.scopes, self._facts)
+        conceal(token.value.get_secret_value())
+        if self._client.refresh_token is not None and rotated is not None:
             self._client.refresh_token.replace(rotated, self._log)
-        self._log.info("token.minted", type=kind, lifetime_s=token.lifetime_s, scopes=" ".join(granted))
+        scopes = " ".join(token.scopes)
+        self._log.info("token.minted", type=token.type, lifetime_s=token.lifetime_s, scopes=scopes)
         return token
-
-    def _check_kind(self, kind: str) -> None:
-        if self._facts.dpop and kind.lower() != "dpop":
-            raise AuthError(
-                f"`dpop` is true, but the token server answered with a {printable(kind) or 'nameless'} token, "
-                "which anyone who steals it could use",
-                "enable 'Require DPoP header' on the app's General tab in the Okta Admin Console, or set `dpop: false`",
-            )
-        if not self._facts.dpop and kind.lower() == "dpop":
-            raise AuthError("the token server answered with a DPoP token", "set `dpop: true` under `auth`")
 
 
 def fresh_jti() -> str:
@@ -231,21 +216,4 @@ def fresh_jti() -> str:
     return secrets.token_urlsafe(16)
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else {}
-
-
-def _lifetime_s(expires_in: Any) -> float | None:
-    """`expires_in` where it is a number of seconds, at most a year of them."""
-    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not expires_in > 0:
-        return None
-    return float(min(expires_in, _YEAR_S))
-
-
-_YEAR_S = 31_536_000
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
 _REFUSED_FOR_TIME = frozenset({"invalid_client", "invalid_dpop_proof"})

@@ -5,7 +5,10 @@ import re
 import tempfile
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from hel.telemetry.log import Log
+from hel.telemetry.redaction import conceal
 
 _TOKEN = re.compile(r"[\x20-\x7e]{1,65536}")  # VSCHAR, RFC 6749 appendix A.17
 
@@ -14,26 +17,24 @@ class RefreshToken:
     """The newest refresh token, kept in its file where it came from one.
 
     Args:
-        value: The secret.
+        value: The secret, which no repr shows.
         path: The file it came from (`refresh_token_file`); None for an environment variable.
     """
 
-    def __init__(self, value: str, path: Path | None) -> None:
+    def __init__(self, value: SecretStr, path: Path | None) -> None:
         self.value = value
         self._path = path
         self._warned = False
-
-    def __repr__(self) -> str:
-        return f"RefreshToken(path={self._path!r})"
 
     def replace(self, value: str, log: Log) -> None:
         """Take a rotated token (RFC 6749 §6): the old one may be refused from now on.
 
         Where it can't be kept, it is used all the same, and the log says what a restart will cost.
         """
-        if value == self.value:
+        if value == self.value.get_secret_value():
             return
-        self.value = value
+        conceal(value)
+        self.value = SecretStr(value)
         if self._path is None:
             self._warn_once(log)
         elif trouble := _keep(self._path, value):
@@ -53,9 +54,10 @@ class RefreshToken:
             text = self._path.read_text("utf-8-sig").strip() if self._path is not None else ""
         except (OSError, UnicodeDecodeError):
             return False
-        if text == self.value or not _TOKEN.fullmatch(text):
+        if text == self.value.get_secret_value() or not _TOKEN.fullmatch(text):
             return False
-        self.value = text
+        conceal(text)
+        self.value = SecretStr(text)
         return True
 
     def _warn_once(self, log: Log) -> None:

@@ -1,11 +1,14 @@
 """One access token, minted when it is needed: one refresh in flight, renewed before it expires.
 
-The refresh is shielded from the cancellation of one waiter, because the others wait for it too; `aclose` ends it.
+While the old token is good nobody waits for its renewal: the token server's trouble need not become ours. A refresh
+is shielded from the cancellation of one waiter, because the others wait for it too; `aclose` ends it.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from pydantic import SecretStr
 
 from hel.clock import Clock
 from hel.telemetry.log import Log
@@ -21,25 +24,25 @@ class Token:
     """An access token (RFC 6749 §5.1).
 
     Attributes:
-        value: The secret; in no repr.
+        value: The secret, which no repr shows.
         type: `DPoP` or `Bearer`.
         lifetime_s: As the server said; None where it did not.
         scopes: What it is good for.
     """
 
-    value: str = field(repr=False)
+    value: SecretStr
     type: str
     lifetime_s: float | None
     scopes: tuple[str, ...] = ()
 
 
 class TokenCache:
-    """Holds the token of one source, in memory only.
+    """Holds the token of one credential, in memory only.
 
     Args:
         mint: Fetches a new token.
         clock: Tells when it grows old.
-        log: The source's log.
+        log: Told of a renewal that failed.
     """
 
     def __init__(self, mint: Callable[[], Awaitable[Token]], clock: Clock, log: Log) -> None:
@@ -52,36 +55,23 @@ class TokenCache:
         self._refresh: asyncio.Task[Token] | None = None
 
     async def get(self) -> Token:
-        """The token, minted or renewed first where that is due.
-
-        A renewal that fails while the old token still lives is tried again later: the token server's trouble need
-        not become ours.
+        """The token: at once where there is one that is good, be its renewal under way; else when it is minted.
 
         Raises:
             Exception: What minting it raised; every waiter gets it.
         """
-        if self._token is not None and self._clock.monotonic() < self._renew_at:
-            return self._token
+        now = self._clock.monotonic()
+        token = self._token if now < self._expires_at else None
+        if token is not None and now < self._renew_at:
+            return token
         if self._refresh is None:
             self._refresh = asyncio.create_task(self._renew())
             self._refresh.add_done_callback(self._refreshed)
-        try:
-            return await asyncio.shield(self._refresh)
-        except Exception as error:
-            now = self._clock.monotonic()
-            if self._token is None or now >= self._expires_at:
-                raise
-            self._renew_at = min(now + _RENEW_AGAIN_S, self._expires_at)
-            self._log.warning(
-                "token.not_renewed",
-                because=str(error),
-                fix=f"nothing to do unless it lasts: the old token is good for {self._expires_at - now:.0f} s more",
-            )
-            return self._token
+        return await asyncio.shield(self._refresh) if token is None else token
 
     def drop(self, value: str) -> None:
         """Forget a token that was refused, unless another one has taken its place."""
-        if self._token is not None and self._token.value == value:
+        if self._token is not None and self._token.value.get_secret_value() == value:
             self._token = None
 
     async def aclose(self, grace_s: float = 0.0) -> None:
@@ -103,5 +93,13 @@ class TokenCache:
 
     def _refreshed(self, task: asyncio.Task[Token]) -> None:
         self._refresh = None
-        if not task.cancelled():
-            task.exception()  # retrieved: where every waiter was cancelled, nobody else will
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        now = self._clock.monotonic()
+        if self._token is not None and now < self._expires_at:
+            self._renew_at = min(now + _RENEW_AGAIN_S, self._expires_at)
+            self._log.warning(
+                "token.not_renewed",
+                because=str(error),
+                fix=f"nothing to do unless it lasts: the old token is good for {self._expires_at - now:.0f} s more",
+            )

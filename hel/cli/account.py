@@ -33,6 +33,8 @@ def in_words(tick: Tick) -> str:
     parts = [_count(tick.pages, "page"), _count(tick.events, "event")]
     if tick.duplicates:
         parts.append(f"{_count(tick.duplicates, 'duplicate')} left out")
+    if tick.skipped:
+        parts.append(f"{_count(tick.skipped, 'too long line')} left out")
     parts.append(f"newest {tick.newest or 'none'}{age(tick.newest_at)}")
     parts.append(f"in {tick.took_s:.1f} s")
     if tick.behind:
@@ -61,6 +63,7 @@ def _fields(name: str, tick: Tick) -> dict[str, Any]:
         "pages": tick.pages,
         "events": tick.events,
         "duplicates": tick.duplicates,
+        "skipped": tick.skipped,
         "newest": tick.newest,
         "took_s": round(tick.took_s, 3),
         "behind": tick.behind,

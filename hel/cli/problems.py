@@ -10,6 +10,7 @@ import typer
 
 from hel.errors import ConfigError, HelError, StateError, StateLockedError
 from hel.telemetry.printable import printable
+from hel.telemetry.redaction import redacted
 from hel.telemetry.stderr import PatientStream
 
 FAILED = 1
@@ -24,7 +25,7 @@ def config_path(given: Path | None) -> Path:
 
 def say(text: str) -> None:
     """A line for a person, on stderr."""
-    PatientStream(sys.stderr).write(f"{printable(text, limit=4000)}\n")
+    PatientStream(sys.stderr).write(f"{printable(redacted(text), limit=4000)}\n")
 
 
 def answer(text: str) -> None:

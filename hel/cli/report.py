@@ -4,7 +4,7 @@ It hears what the log hears, so there is one account of what happened and no sec
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hel.cli.account import in_words
@@ -33,13 +33,15 @@ class Report:
         self._answered: Mapping[str, Any] = {}
         self._minted = False
 
-    def begin(self) -> None:
-        """Name the source, and where its secrets were found."""
+    def begin(self, warnings: Iterable[str] = ()) -> None:
+        """Name the source, where its secrets were found, and what is not safe about them."""
         self._say(f"{self._name}: {self._source.url}")
         for what, where in self._secrets.origins.items():
             self._passed("secret", f"{what} found in {where}")
         if self._source.auth is None:
             self._passed("secret", "none is needed: the source has no auth section")
+        for warning in warnings:
+            self._say(f"  ! {warning}")
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """Turn an event of the log into a step of the report."""
@@ -55,6 +57,8 @@ class Report:
             self._say(f"    trying again in {fields['wait_s']:g} s")
         elif event == "limit.paused":
             self._say(f"  … the rate limit's window is used up; going on in {fields['wait_s']:g} s")
+        elif event == "line.skipped":
+            self._say(f"  ! an event of {fields['ts']} was left out, its line is {fields['bytes']:,} bytes long")
         elif event in {"question.changed", "clock.skewed", "refresh_token.not_kept"}:
             self._say(f"  ! {fields.get('because', event)}: {fields['fix']}")
 

@@ -67,6 +67,8 @@ async def _collect(loaded: Loaded, wanted: Wanted) -> Outcome:
     settings = loaded.config.global_
     accounted = ACCOUNTED if wanted.once or wanted.replay_dir else ()
     log = make_log(settings.log_level, settings.log_format, said_otherwise=accounted)
+    for warning in loaded.warnings:
+        log.warning("config.unsafe", because=warning)
     collector = Collector(loaded, SystemClock(), log)
     if wanted.replay_dir is not None:
         return await collector.replay(wanted.replay_dir)

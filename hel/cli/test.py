@@ -23,7 +23,7 @@ def test(config: Path | None, name: str) -> None:
         # The report says it all; only somebody who asked for `debug` sees the log as well.
         level = "debug" if settings.log_level == "debug" else "critical"
         log = make_log(level, settings.log_format, taps=(report.hear,))
-        report.begin()
+        report.begin(loaded.warnings)
         outcome = anyio.run(Collector(loaded, SystemClock(), log).test)
         report.end(outcome)
     if not outcome.ok:

@@ -17,6 +17,8 @@ def validate(config: Path | None) -> None:
             say(f"{name}: {source.url}")
             for what, where in loaded.secrets[name].origins.items():
                 say(f"  {what} from {where}")
+        for warning in loaded.warnings:
+            say(f"! {warning}")
         count = len(loaded.config.sources)
         say(f"{loaded.path}: {count} {'source is' if count == 1 else 'sources are'} valid; nothing was requested")
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
 _PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # a token, RFC 9110 §5.1
 _LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
 
 
@@ -57,6 +59,28 @@ def _check_source_url(url: str) -> str:
     if "?" in url:
         raise wrong("the URL holds parameters after '?' (they belong in 'query_params')")
     return url
+
+
+def _check_origin(url: str) -> str:
+    parts = urlsplit(check_url(url))
+    if parts.path not in {"", "/"} or "?" in url:
+        raise wrong("expected an origin without a path, such as https://eu.example.com")
+    return url.removesuffix("/")
+
+
+def is_plain_http(url: str) -> bool:
+    """Whether a URL is of plain http and leads to another machine; False for what is no URL."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    if parts.scheme.lower() != "http" or not host:
+        return False
+    try:
+        return not ip_address(host).is_loopback
+    except ValueError:
+        return host != "localhost" and not host.endswith(".localhost")  # RFC 6761 §6.3
 
 
 def _check_text(what: str, pattern: re.Pattern[str]) -> AfterValidator:
@@ -117,6 +141,7 @@ Flag = Annotated[bool, BeforeValidator(_read_boolean)]
 
 SourceUrl = Annotated[str, AfterValidator(_check_source_url)]
 TokenUrl = Annotated[str, AfterValidator(check_url)]
+Origin = Annotated[str, AfterValidator(_check_origin)]
 
 LocatedPath = Annotated[
     Path, BeforeValidator(_locate_by_context), WithJsonSchema({"type": "string", "format": "path", "minLength": 1})
@@ -131,4 +156,5 @@ Dotted = Annotated[str, _check_text("expected a dotted path into the event, such
 Prefix = Annotated[str, _check_text("expected printable ASCII without spaces at its ends", _PREFIX)]
 Scope = Annotated[str, _check_text("a scope is one word without spaces, such as okta.logs.read", _SCOPE)]
 Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
+HeaderName = Annotated[str, _check_text("expected the name of a header, such as X-RateLimit-Reset", _HEADER_NAME)]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

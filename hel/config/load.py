@@ -4,7 +4,7 @@ Nothing is loaded in part: either everything that was asked for is right, or a `
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from hel.config.models import Config, GlobalConfig
 from hel.config.overrides import Overrides, read_overrides
 from hel.config.placeholders import expand, has_placeholder
 from hel.config.problems import Keys, Problem, config_error
-from hel.config.secrets import SecretReader, Secrets
+from hel.config.secrets import SecretReader, Secrets, Ways
 from hel.config.section import REPORTED
+from hel.config.tls import TlsConfig
 from hel.config.values import EMPTY, UNKNOWN
 from hel.config.words import closest
 from hel.errors import ConfigError
@@ -37,11 +38,13 @@ class Loaded:
         path: The file, as given.
         config: What it says; its sources are the chosen ones.
         secrets: The secrets of each source by its name; empty when they were not asked for.
+        warnings: What is not as safe as it should be, a line each, `FILE:LINE:COLUMN: path.to.key: what and the fix`.
     """
 
     path: Path
     config: Config
     secrets: Mapping[str, Secrets] = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
 
 def load(
@@ -78,7 +81,7 @@ def load(
     secrets = loader.secrets(data, chosen) if with_secrets else {}
     if loader.problems or config is None:
         raise config_error(path, loader.problems)
-    return Loaded(path, config, secrets)
+    return Loaded(path, config, secrets, tuple(warning.line(path) for warning in loader.warnings))
 
 
 def load_global(path: Path, environ: Mapping[str, str]) -> GlobalConfig:
@@ -131,6 +134,7 @@ class _Loader:
         self._environ = environ
         self._below = below
         self._values = 0
+        self.warnings: list[Problem] = []
         self.problems = [problem for problem in document.problems if problem.keys[: len(below)] == below]
 
     def names(self) -> list[str]:
@@ -182,21 +186,27 @@ class _Loader:
     def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> dict[str, Secrets]:
         """The chosen sources' secrets; left out is one whose `auth` is wrong, though not for an unset placeholder."""
         reader = SecretReader(self._environ)
-        found = {name: reader.read(auth, keys) for name, keys, auth in self._auths(data, chosen)}
-        self.problems += [
-            Problem(problem.text, problem.keys, self._document.place(problem.keys)) for problem in reader.problems
-        ]
+        found = {name: reader.read(ways, ("sources", name)) for name, ways in self._ways(data, chosen)}
+        self.problems += [self._placed(problem) for problem in reader.problems]
+        self.warnings += [self._placed(warning) for warning in reader.warnings]
         return found
 
-    def _auths(
-        self, data: Mapping[str, Any], chosen: list[str]
-    ) -> Iterator[tuple[str, Keys, BearerAuth | OAuth2Auth | None]]:
+    def _placed(self, problem: Problem) -> Problem:
+        return replace(problem, place=self._document.place(problem.keys))
+
+    def _ways(self, data: Mapping[str, Any], chosen: list[str]) -> Iterator[tuple[str, Ways]]:
         context = {"base": self._path.absolute().parent}
         for name in chosen:
             source = data["sources"][name]
+            if not isinstance(source, Mapping):
+                continue
+            tls = {} if source.get("tls") in (None, EMPTY) else _known(source.get("tls"))
             try:
-                given = _known(source.get("auth")) if isinstance(source, Mapping) else None
-                yield name, ("sources", name, "auth"), _AUTH.validate_python(given, context=context)
+                auth = _AUTH.validate_python(_known(source.get("auth")), context=context)
+                yield (
+                    name,
+                    (auth, TlsConfig.model_validate({} if tls in (None, EMPTY) else _known(tls), context=context)),
+                )
             except ValidationError:
                 continue
 

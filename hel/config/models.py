@@ -70,6 +70,15 @@ class OutputConfig(Section):
         | None
     ) = Field(None, description="`daily` (UTC) or `size:MB`: rename the file and begin a new one; default: never.")
 
+    mode: Literal["0600", "0640"] = Field(
+        "0600", description="Who may read the file: its owner, or its group as well, for a shipper in that group."
+    )
+
+    @property
+    def permissions(self) -> int:
+        """`mode` as the bits that it names."""
+        return int(self.mode, 8)
+
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """Only a file can be rotated."""

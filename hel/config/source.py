@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from hel.config.auth import Auth
-from hel.config.fields import Count, Dotted, Flag, Label, Seconds, SecondsOrZero, SourceUrl
+from hel.config.fields import Count, Dotted, Flag, Label, Origin, Seconds, SecondsOrZero, SourceUrl, is_plain_http
+from hel.config.resilience import Limits, Resilience
 from hel.config.section import Conflict, Section, wrong
+from hel.config.tls import TlsConfig
 
 OKTA_LOG_PATH = "/api/v1/logs"
 OKTA_MAX_LIMIT = 1000
@@ -44,76 +46,6 @@ class NoPagination(Section):
 
 
 Pagination = Annotated[LinkHeaderPagination | NoPagination, Field(discriminator="strategy")]
-
-
-class Retries(Section):
-    """How often and how fast a failed request is sent again."""
-
-    max_attempts: Annotated[int, Field(ge=1, le=1000)] = Field(
-        3, description="Sends in all, the first one and those after a 429 included."
-    )
-    initial_backoff_secs: SecondsOrZero = Field(1, description="The wait before the second send.")
-    max_backoff_secs: SecondsOrZero = Field(60, description="The longest wait between two sends.")
-    multiplier: Annotated[float, Field(ge=1, le=100, allow_inf_nan=False)] = Field(
-        2.0, description="By how much each wait is longer than the one before."
-    )
-
-    @classmethod
-    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
-        """The first wait is not above the longest one."""
-        try:
-            first = float(given.get("initial_backoff_secs", 1))
-            most = float(given.get("max_backoff_secs", 60))
-        except (TypeError, ValueError):
-            return
-        if first > most:
-            where = "max_backoff_secs" if "max_backoff_secs" in given else "initial_backoff_secs"
-            yield (where,), "initial_backoff_secs is above max_backoff_secs (lower one or raise the other)"
-
-
-class CircuitBreaker(Section):
-    """When a failing source is left alone for a while."""
-
-    enabled: Flag = Field(default=True, description="Whether a failing source is left alone for a while.")
-    failure_threshold: Count = Field(5, description="Failures in a row that open the circuit.")
-    success_threshold: Count = Field(2, description="Successes in a row that close it again.")
-    half_open_timeout_secs: Seconds = Field(60, description="Seconds until an open circuit is tried again.")
-
-
-class RateLimit(Section):
-    """How the API's rate limit is kept."""
-
-    respect_headers: Flag = Field(default=True, description="Wait as `Retry-After` and the rate-limit headers say.")
-    page_delay_secs: SecondsOrZero = Field(0, description="Seconds to wait between two pages of a tick.")
-    max_wait_secs: SecondsOrZero = Field(
-        900, description="The longest wait for a rate limit's reset; a longer `Retry-After` ends the tick."
-    )
-    reserve: Annotated[int, Field(ge=0, le=10_000_000)] = Field(
-        1,
-        description="How many requests of each window, by the rate-limit headers, are left to others; one a window is "
-        "sent all the same. Sources with the same URL and credential share one budget: the first one's settings hold.",
-    )
-    max_requests_per_second: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
-        None, description="The most requests a second in the long run, whatever the headers say; default: no bound."
-    )
-    burst: Count = Field(1, description="How many requests may go at once under `max_requests_per_second`.")
-
-    @classmethod
-    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
-        """A burst is one of a rate."""
-        if given.get("burst") is not None and given.get("max_requests_per_second") is None:
-            yield ("burst",), "there is no rate that it belongs to (add 'max_requests_per_second')"
-
-
-class Resilience(Section):
-    """Timeout, retries, circuit breaker and rate limit."""
-
-    timeout_secs: Seconds = Field(30, description="Seconds that one request may take.")
-    retries: Retries = Field(default_factory=Retries, description="Sending a failed request again.")
-    circuit_breaker: CircuitBreaker = Field(
-        default_factory=CircuitBreaker, description="Leaving a failing source alone."
-    )
-    rate_limit: RateLimit = Field(default_factory=RateLimit, description="Keeping the API's rate limit.")
 
 
 class Dedupe(Section):
@@ -153,6 +85,17 @@ class SourceConfig(Section):
         description="How pages follow each other; default: the Link header.",
     )
     resilience: Resilience = Field(default_factory=Resilience, description="How failures and limits are borne.")
+    limits: Limits = Field(default_factory=Limits, description="What is too much to be taken from the API.")
+    tls: TlsConfig = Field(default_factory=TlsConfig, description="Whom to trust, and how to show who we are.")
+    allowed_origins: tuple[Origin, ...] = Field(
+        (),
+        description="Other origins, such as `https://eu.example.com`, to which the API's own links may lead; "
+        "the credential goes there, too.",
+    )
+    allow_insecure_http: Flag = Field(
+        default=False,
+        description="Send the credential over plain http to another machine, readable by everybody on the way.",
+    )
     from_: str | None = Field(
         None, alias="from", description="Where to start when nothing is stored yet, sent as `from_param`."
     )
@@ -197,6 +140,7 @@ class SourceConfig(Section):
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """A start needs a parameter to travel in, which is not given twice; and no parameter may stop the source."""
+        yield from _insecure(given)
         param, params = given.get("from_param"), given.get("query_params")
         if isinstance(params, Mapping):
             yield from _bad_parameters(given, params)
@@ -222,6 +166,25 @@ def _bad_parameters(given: Mapping[str, Any], params: Mapping[str, Any]) -> Iter
         yield ("query_params", "limit"), f"a page of 0 events never brings one (1 to {OKTA_MAX_LIMIT})"
     if int(limit) > OKTA_MAX_LIMIT:
         yield ("query_params", "limit"), f"Okta refuses more than {OKTA_MAX_LIMIT} (lower it)"
+
+
+def _insecure(given: Mapping[str, Any]) -> Iterator[Conflict]:
+    """Where a credential would go out for everybody to read."""
+    auth, origins = given.get("auth"), given.get("allowed_origins")
+    if not isinstance(auth, Mapping) or given.get("allow_insecure_http") in {True, "true", "True", "TRUE"}:
+        return
+    places = [(("url",), given.get("url")), (("auth", "token_url"), auth.get("token_url"))]
+    if isinstance(origins, list | tuple):
+        places += [(("allowed_origins",), origin) for origin in origins]
+    for keys, url in places:
+        if isinstance(url, str) and is_plain_http(url):
+            yield keys, _PLAIN_HTTP
+
+
+_PLAIN_HTTP = (
+    "plain http would show the credential to everybody on the way (write https; only where the way is safe: "
+    "'allow_insecure_http: true')"
+)
 
 
 def _path(url: str) -> str:

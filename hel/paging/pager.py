@@ -5,11 +5,12 @@ page is asked for twice in one tick. The events of a page whose `next` breaks th
 the page carries what is wrong, to be raised once they are handed over.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Protocol
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from hel import events
-from hel.errors import PagingLoopError, ReplyError
+from hel.errors import PagingLoopError, ReplyError, Trouble
 from hel.paging import link_header
 from hel.paging.question import is_descending, until_of
 from hel.records import Checkpoint, Page, Reply, Request, origin_of
@@ -54,10 +55,14 @@ class LinkHeaderPager:
         url: The question, parameters included.
         rel: The relation type to follow.
         end_on_short_page: A page shorter than the `limit` in its own URL ends a polling tick, too.
+        abroad: Other origins to which a link may lead.
     """
 
-    def __init__(self, url: str, rel: str = "next", *, end_on_short_page: bool = False) -> None:
+    def __init__(
+        self, url: str, rel: str = "next", *, end_on_short_page: bool = False, abroad: Iterable[str] = ()
+    ) -> None:
         self._url = url
+        self._allowed = frozenset(origin_of(one) for one in (url, *abroad))
         self._rel = rel
         self._end_on_short_page = end_on_short_page
         parameters = parse_qsl(urlsplit(url).query)
@@ -68,7 +73,7 @@ class LinkHeaderPager:
         """The stored link, or the question itself."""
         url = self._url
         if checkpoint is not None and checkpoint.resume is not None:
-            url = stay_home(self._url, checkpoint.resume, "the stored cursor")
+            url = self._stay(checkpoint.resume, "the stored cursor")
         self._asked = [url]
         return Request("GET", url, _ACCEPT)
 
@@ -78,13 +83,16 @@ class LinkHeaderPager:
         link = link_header.find(reply.header_values("link"), self._rel)
         if link is None:
             return Page(found, None, request.url, finished=self._bounded, again=not self._bounded)
-        url = stay_home(self._url, _absolute(request.url, link), "the next link")
+        url = self._stay(_absolute(request.url, link), "the next link")
         if not self._bounded and (not found or self._short(request, len(found))):
             return Page(found, None, url)
         if url in self._asked:
             return Page(found, None, request.url, again=True, fault=self._loop(request, url))
         self._asked.append(url)
         return Page(found, Request("GET", url, _ACCEPT), url)
+
+    def _stay(self, url: str, what: str) -> str:
+        return stay_home(self._url, url, what, self._allowed)
 
     def _loop(self, request: Request, url: str) -> PagingLoopError:
         """What to say of a link to a page that was asked for: its query stays out of it."""
@@ -112,23 +120,40 @@ def _absolute(base: str, link: str) -> str:
         return link  # no URL at all: `stay_home` says so
 
 
-def stay_home(home: str, url: str, what: str) -> str:
+def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
     """The URL, if it may be asked with this source's credential.
 
+    Args:
+        home: The source's own URL.
+        url: Where to go.
+        what: What leads there.
+        allowed: The origins at which it may be.
+
     Raises:
-        ReplyError: It is malformed, names a user, or leads to another scheme, host or port.
+        ReplyError: It is malformed or very long, names a user, or leads to another scheme, host or port.
     """
+    if len(url) > MAX_URL:
+        raise ReplyError(
+            f"{what} is {len(url):,} characters long, more than any cursor",
+            "look at what answers there, which may be a proxy; if it is right, report it",
+            Trouble.ASTRAY,
+        )
     try:
         parts = urlsplit(url)
-        same = origin_of(url) == origin_of(home) and parts.username is None and parts.password is None
+        may_go = origin_of(url) in allowed and parts.username is None and parts.password is None
     except ValueError:
-        same = False
-    if not same or not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
+        may_go = False
+    if not may_go or not url.isascii() or any(character <= " " or character in "\x7f\\" for character in url):
         raise ReplyError(
             f"{what} leads away from {origin_of(home)}, or is no URL: {printable(url.partition('?')[0])}",
-            "nothing was sent there; if the org has moved, change `url` to its new domain",
+            "nothing was sent there; if the org has moved, change `url` to its new domain; if the API's own links lead "
+            "there, name that origin in `allowed_origins`",
+            Trouble.ASTRAY,
         )
     return url
 
+
+MAX_URL = 65_536
+"""Characters; eight times the longest cursor that was seen."""
 
 _ACCEPT = {"accept": "application/json"}

@@ -99,16 +99,20 @@ def challenge_parameters(reply: Reply) -> dict[str, str]:
     return found
 
 
-def explain(reply: Reply, stage: Stage, facts: Facts) -> tuple[str, str]:
-    """What happened, and what to do about it, for an answer that is no success."""
+def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = False) -> tuple[str, str]:
+    """What happened, and what to do about it, for an answer that is no success.
+
+    Args:
+        reply: The answer.
+        stage: What was asked.
+        facts: What the words depend on.
+        is_throttled: A rate limit's refusal, whatever its status.
+    """
     said = complaint(reply)
     url = facts.token_url if stage is Stage.TOKEN else facts.url
     message = f"the {stage} answered {reply.status}" + (f" ({said})" if str(said) else "") + f" for {url}"
-    if 300 <= reply.status < 400:
-        target = printable(reply.header("location") or "nowhere")
-        return f"{message}: a redirect to {target}, which is not followed", (
-            f"set `{'token_url' if stage is Stage.TOKEN else 'url'}` to the address that answers itself"
-        )
+    if reply.status < 400:
+        return _explain_no_answer(reply, stage, message)
     if "dpop" in said.code.lower() or "dpop" in said.text.lower():
         return message, _dpop_fix(said, url, facts)
     if reply.status in {404, 405} and (moved := _without_admin(url)):
@@ -117,7 +121,17 @@ def explain(reply: Reply, stage: Stage, facts: Facts) -> tuple[str, str]:
         return message, f"nothing to do unless it lasts: the {stage} is in trouble, and Hel tries again by itself"
     if stage is Stage.TOKEN:
         return message, _token_fix(reply.status, said, facts)
-    return message, _unauthorized_fix(facts) if reply.status == 401 else _api_fix(reply.status, facts)
+    return message, _api_fix(429 if is_throttled else reply.status, facts)
+
+
+def _explain_no_answer(reply: Reply, stage: Stage, message: str) -> tuple[str, str]:
+    """A redirect, or a change of protocol that nobody asked for."""
+    if reply.status < 200:
+        return f"{message}: it wants to speak another protocol", "check what answers there, which may be a proxy"
+    location = reply.header("location")
+    whither = f": a redirect to {printable(location.partition('?')[0])}, which is not followed" if location else ""
+    key = "token_url" if stage is Stage.TOKEN else "url"
+    return message + whither, f"set `{key}` to the address that answers itself"
 
 
 def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:
@@ -183,6 +197,8 @@ _OAUTH_FIXES = {
 
 
 def _api_fix(status: int, facts: Facts) -> str:
+    if status == 401:
+        return _unauthorized_fix(facts)
     if status == 403 and facts.auth == "oauth2":
         return _FORBIDDEN_APP_FIX
     return _API_FIXES.get(status, "check `url` and `query_params` against the API's documentation")

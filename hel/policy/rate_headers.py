@@ -1,6 +1,7 @@
 """What an answer's headers say about time and the rate limit. A law: a Reply in, numbers out.
 
 Okta: https://developer.okta.com/docs/reference/rl-best-practices/ (`X-Rate-Limit-*`, reset in UTC epoch seconds).
+GitHub: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api (`X-RateLimit-*`, the same).
 `Retry-After`: RFC 9110 §10.2.3. `Date`: RFC 9110 §6.6.1.
 """
 
@@ -10,6 +11,29 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from hel.records import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderNames:
+    """What an API calls its rate-limit headers; several names each, the first that is there counts.
+
+    Attributes:
+        limit: How many requests a window allows.
+        remaining: How many are left of it.
+        reset: When the next one begins: UTC epoch seconds, or seconds from now.
+    """
+
+    limit: tuple[str, ...]
+    remaining: tuple[str, ...]
+    reset: tuple[str, ...]
+
+
+NAMES = HeaderNames(
+    ("x-rate-limit-limit", "x-ratelimit-limit"),
+    ("x-rate-limit-remaining", "x-ratelimit-remaining"),
+    ("x-rate-limit-reset", "x-ratelimit-reset"),
+)
+"""The two spellings in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +78,23 @@ def http_date(text: str | None) -> float | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def read(reply: Reply) -> RateReading | None:
+def read(reply: Reply, names: HeaderNames = NAMES) -> RateReading | None:
     """The rate-limit headers, or None where one is absent or malformed; of a repeated one, the strictest counts."""
-    limit = _numbers(reply, "x-rate-limit-limit")
-    remaining = _numbers(reply, "x-rate-limit-remaining")
-    reset = _numbers(reply, "x-rate-limit-reset")
+    limit, remaining, reset = (_numbers(reply, of) for of in (names.limit, names.remaining, names.reset))
     if not (limit and remaining and reset):
         return None
-    return RateReading(min(limit), min(remaining), max(reset), max(reset) - server_time(reply))
+    at = server_time(reply)
+    reset_at = max(float(number) if number >= _EPOCH_FROM else at + number for number in reset)
+    return RateReading(min(limit), min(remaining), reset_at, reset_at - at)
+
+
+def is_exhausted(reply: Reply, names: HeaderNames = NAMES) -> bool:
+    """Whether a refusal says that it is for the rate limit: `Retry-After`, or nothing remaining.
+
+    GitHub refuses so with 403; see its page above.
+    """
+    reading = read(reply, names)
+    return retry_after_s(reply) is not None or (reading is not None and reading.remaining == 0)
 
 
 def retry_after_s(reply: Reply) -> float | None:
@@ -78,6 +111,11 @@ _SECONDS = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,9}})?")
 """RFC 9110 knows whole seconds only; some servers send a fraction, and it costs nothing to wait it out."""
 
 
-def _numbers(reply: Reply, name: str) -> list[int]:
-    texts = [part.strip() for value in reply.header_values(name) for part in value.split(",")]
+_EPOCH_FROM = 100_000_000
+"""A smaller reset counts seconds from the answer on, as some APIs have it: no clock shows the year 1973."""
+
+
+def _numbers(reply: Reply, names: tuple[str, ...]) -> list[int]:
+    values = next((found for name in names if (found := reply.header_values(name))), [])
+    texts = [part.strip() for value in values for part in value.split(",")]
     return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= _DIGITS]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from hel.policy import rate_headers
 from hel.policy.limiter import RESET_MARGIN_S
+from hel.policy.rate_headers import HeaderNames
 from hel.records import Reply
 
 
@@ -39,20 +40,23 @@ class Backoff:
         return lower + (upper - lower) * draw
 
 
-def asked_wait_s(reply: Reply, max_wait_s: float) -> float | None:
-    """How long the server asks to be left alone after a refusal for load; None where it does not say.
+def asked_wait_s(reply: Reply, max_wait_s: float, names: HeaderNames = rate_headers.NAMES) -> float | None:
+    """How long the server asks to be left alone after a refusal; None where it does not say.
 
-    `Retry-After` is never undercut. A 429 without one waits for the window's reset, judged against the answer's own
-    `Date`, and a second more; a reset further ahead than `max_wait_s` is not believed.
+    `Retry-After` is never undercut, whatever the refusal. A rate limit's without one waits for the window's reset,
+    judged against the answer's own `Date`, and a second more; a reset further ahead than `max_wait_s` is not believed.
 
     Args:
-        reply: The refusal (408, 425, 429 or 5xx).
+        reply: The refusal.
         max_wait_s: The longest wait that a reset header may ask for.
+        names: The rate-limit headers' names.
     """
     asked = rate_headers.retry_after_s(reply)
     if asked is not None:
         return asked
-    reading = rate_headers.read(reply)
-    if reply.status != 429 or reading is None or reading.is_concurrency:
+    reading = rate_headers.read(reply, names)
+    if reading is None or reading.is_concurrency or reply.status not in {403, 429}:
+        return None
+    if reply.status == 403 and reading.remaining > 0:
         return None
     return min(max(reading.reset_in_s, 0.0) + RESET_MARGIN_S, max_wait_s)

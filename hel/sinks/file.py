@@ -26,8 +26,9 @@ class FileSink:
     """One output file, open for appending.
 
     Args:
-        path: The file, absolute; made where it is missing, readable by its owner only.
+        path: The file, absolute; made where it is missing.
         rotate: When it is renamed; None for never.
+        mode: Its permissions.
         clock: Dates the rotations.
         log: Told of rotations and of what others did to the file.
 
@@ -35,15 +36,16 @@ class FileSink:
         SinkError: It can't be opened, or another process writes it.
     """
 
-    def __init__(self, path: Path, rotate: Rotation | None, clock: Clock, log: Log) -> None:
+    def __init__(self, path: Path, rotate: Rotation | None, clock: Clock, log: Log, mode: int = 0o600) -> None:
         self.path = path
+        self._mode = mode
         self._rotation = rotate
         self._clock = clock
         self._log = log
         self._pending: list[bytes] = []
         self._written = 0  # bytes of what is pending
         with self._told("opened"):
-            self._file: LockedFile | None = LockedFile(path)
+            self._file: LockedFile | None = LockedFile(path, mode)
             self._begin(self._file)
 
     def committed(self, known: Position | None) -> bool:
@@ -104,7 +106,7 @@ class FileSink:
                 self._rename()
             if self._file is not None:
                 return None
-            self._file = LockedFile(self.path)
+            self._file = LockedFile(self.path, self._mode)
             self._begin(self._file)
         return self.position()
 

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,22 +14,26 @@ _MOST_PIECES = 1024
 
 
 class LockedFile:
-    """One open file, made where it is missing, readable by its owner only.
+    """One open file, made where it is missing.
 
     Args:
         path: The file.
+        mode: A new file's permissions; an existing one's are widened to let the same groups in, never narrowed.
 
     Raises:
         SinkError: Another process writes it.
         OSError: It can't be opened.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mode: int = 0o600) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not os.fstat(self._fd).st_size:  # new, perhaps since a crash
                 sync_directory(path.parent)
+            has = stat.S_IMODE(self.stat().st_mode)
+            if mode & 0o077 & ~has:
+                os.fchmod(self._fd, has | mode)
         except BlockingIOError:
             self.close()
             raise SinkError(

@@ -66,7 +66,7 @@ def open_sink(output: OutputConfig, clock: Clock, log: Log) -> FileSink | Stream
     path = output.path.resolve()  # one file has one name, by whatever way it was given
     if not path.exists() or stat.S_ISREG(path.stat().st_mode):
         try:
-            return FileSink(path, output.rotate, clock, log)
+            return FileSink(path, output.rotate, clock, log, output.permissions)
         except SinkError as error:
             raise ConfigError(error.message, "let Hel write there, or choose another output with -o") from error
     try:

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol, Self, TextIO
 import structlog
 
 from hel.telemetry.printable import printable
+from hel.telemetry.redaction import redacted
 from hel.telemetry.stderr import PatientStream
 
 Tap = Callable[[str, Mapping[str, Any]], None]
@@ -66,6 +67,7 @@ def make_log(
         _level_filter(logging.getLevelNamesMapping()[level.upper()]),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        _redact,
     ]
     if pretty:
         processors += [
@@ -118,7 +120,14 @@ def _leaving_out(names: Collection[str]) -> structlog.typing.Processor:
 
 def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What an API sends may hold escape sequences; a terminal must not act on them."""
-    return {
-        name: printable(value, limit=2000) if isinstance(value, str) and name != "exception" else value
-        for name, value in event.items()
-    }
+    return {name: _printable_lines(value) if isinstance(value, str) else value for name, value in event.items()}
+
+
+def _printable_lines(text: str) -> str:
+    """Each line printable; only a traceback has more than one."""
+    return "\n".join(printable(line, limit=2000) for line in text.split("\n"))
+
+
+def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No secret that was read or minted, whatever an API or a traceback repeats."""
+    return {name: redacted(value) if isinstance(value, str) else value for name, value in event.items()}

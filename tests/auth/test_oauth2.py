@@ -1,14 +1,15 @@
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
+from pydantic import SecretStr
 
 from hel.auth.credential import Hear, Renewal
 from hel.auth.dpop import ath
@@ -31,6 +32,8 @@ GRANT = {"access_token": "tok-1", "token_type": "DPoP", "expires_in": 3600, "sco
 
 Answer = Callable[[Request], Reply]
 
+T = TypeVar("T")
+
 
 def answer(status: int, body: Any, *headers: tuple[str, str], skew_s: float = 0.0) -> Answer:
     def reply(_: Request) -> Reply:
@@ -51,6 +54,9 @@ class TokenServer:
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)
         self.asked: list[Request] = []
+
+    async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        return await attempt()
 
     async def send(self, request: Request, hear: Hear) -> Reply:
         self.asked.append(request)
@@ -84,7 +90,7 @@ def credential(
         Client(TOKEN_URL, "0oa1", **options),
         Facts(LOG_URL, "oauth2", token_url=TOKEN_URL, dpop=dpop),
         Nonces() if nonces is None else nonces,
-        server.send,
+        server,
         VirtualClock(),
         HeardLog() if log is None else log,
     )
@@ -111,7 +117,7 @@ def test_a_service_app_asks_by_private_key_jwt() -> None:
 
 def test_a_client_secret_goes_by_basic_form_encoded_first() -> None:
     server = TokenServer(answer(200, GRANT | {"token_type": "Bearer"}))
-    sign(server, dpop=False, key=None, secret="s:e/cret ü")
+    sign(server, dpop=False, key=None, secret=SecretStr("s:e/cret ü"))
     assert b64decode(server.asked[0].headers["authorization"].removeprefix("Basic ")) == b"0oa1:s%3Ae%2Fcret+%C3%BC"
     assert "client_id" not in server.form(0)
 
@@ -119,11 +125,11 @@ def test_a_client_secret_goes_by_basic_form_encoded_first() -> None:
 def test_a_refresh_token_is_used_and_its_successor_kept(tmp_path: Path) -> None:
     path = tmp_path / "refresh"
     path.write_text("r1")
-    token = RefreshToken("r1", path)
+    token = RefreshToken(SecretStr("r1"), path)
     server = TokenServer(answer(200, GRANT | {"token_type": "Bearer", "refresh_token": "r2"}))
     sign(server, dpop=False, key=None, scopes=(), refresh_token=token)
     assert server.form(0) == {"grant_type": "refresh_token", "refresh_token": "r1", "client_id": "0oa1"}
-    assert (token.value, path.read_text()) == ("r2", "r2\n")
+    assert (token.value.get_secret_value(), path.read_text()) == ("r2", "r2\n")
 
 
 def test_a_refused_refresh_token_gives_way_to_a_newer_one_in_its_file_once(tmp_path: Path) -> None:
@@ -131,13 +137,13 @@ def test_a_refused_refresh_token_gives_way_to_a_newer_one_in_its_file_once(tmp_p
     path.write_text("r2")
     refused = answer(400, {"error": "invalid_grant"})
     server = TokenServer(refused, answer(200, GRANT | {"token_type": "Bearer"}))
-    headers = sign(server, dpop=False, key=None, refresh_token=RefreshToken("r1", path))
+    headers = sign(server, dpop=False, key=None, refresh_token=RefreshToken(SecretStr("r1"), path))
     assert headers == {"authorization": "Bearer tok-1"}
     assert [server.form(number)["refresh_token"] for number in range(2)] == ["r1", "r2"]
     for start, count in (("r2", 1), ("r1", 2)):
         server = TokenServer(refused, refused)
         with pytest.raises(AuthError, match="invalid_grant"):
-            sign(server, dpop=False, key=None, refresh_token=RefreshToken(start, path))
+            sign(server, dpop=False, key=None, refresh_token=RefreshToken(SecretStr(start), path))
         assert len(server.asked) == count
 
 
@@ -324,7 +330,9 @@ def test_no_repr_and_no_log_shows_a_secret() -> None:
     log = HeardLog()
     server = TokenServer(nonce_wanted("n1"), answer(200, GRANT))
     sign(server, log=log)
-    client = Client(TOKEN_URL, "0oa1", key=CLIENT_KEY, secret="hush", refresh_token=RefreshToken("hush", None))
+    client = Client(
+        TOKEN_URL, "0oa1", key=CLIENT_KEY, secret=SecretStr("hush"), refresh_token=RefreshToken(SecretStr("hush"), None)
+    )
     assert "hush" not in repr(client)
     assert "tok-1" not in repr(log.heard)
     assert log.names == ["token.challenged", "token.minted"]

@@ -2,6 +2,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from hel.auth.refresh_token import RefreshToken
 from tests.doubles import HeardLog
@@ -11,9 +12,9 @@ def test_a_rotated_token_replaces_its_file_atomically_for_its_owner_only(tmp_pat
     path = tmp_path / "refresh"
     path.write_text("old\n")
     before = path.stat().st_ino
-    token, log = RefreshToken("old", path), HeardLog()
+    token, log = RefreshToken(SecretStr("old"), path), HeardLog()
     token.replace("new", log)
-    assert (token.value, path.read_text()) == ("new", "new\n")
+    assert (token.value.get_secret_value(), path.read_text()) == ("new", "new\n")
     assert path.stat().st_ino != before
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["refresh"]
@@ -24,21 +25,21 @@ def test_a_link_to_the_file_stays_a_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real", tmp_path / "link"
     real.write_text("old")
     link.symlink_to(real)
-    RefreshToken("old", link).replace("new", HeardLog())
+    RefreshToken(SecretStr("old"), link).replace("new", HeardLog())
     assert link.is_symlink()
     assert real.read_text() == "new\n"
 
 
 def test_the_same_token_is_not_written_again(tmp_path: Path) -> None:
     path = tmp_path / "missing"
-    RefreshToken("same", path).replace("same", HeardLog())
+    RefreshToken(SecretStr("same"), path).replace("same", HeardLog())
     assert not path.exists()
 
 
 def test_a_file_that_cant_be_replaced_is_said_and_the_new_token_is_used(tmp_path: Path) -> None:
-    token, log = RefreshToken("old", tmp_path / "gone" / "refresh"), HeardLog()
+    token, log = RefreshToken(SecretStr("old"), tmp_path / "gone" / "refresh"), HeardLog()
     token.replace("new", log)
-    assert token.value == "new"
+    assert token.value.get_secret_value() == "new"
     (level, name, fields) = log.heard[0]
     assert (level, name) == ("error", "refresh_token.not_kept")
     assert "No such file" in fields["because"]
@@ -53,33 +54,33 @@ def test_a_write_that_fails_leaves_no_piece_behind(tmp_path: Path, monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    RefreshToken("old", path).replace("new", log := HeardLog())
+    RefreshToken(SecretStr("old"), path).replace("new", log := HeardLog())
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["refresh"]
     assert "No space left" in log.heard[0][2]["because"]
 
 
 def test_a_token_from_the_environment_cant_be_kept_which_is_said_once() -> None:
-    token, log = RefreshToken("old", None), HeardLog()
+    token, log = RefreshToken(SecretStr("old"), None), HeardLog()
     token.replace("new", log)
     token.replace("newer", log)
-    assert token.value == "newer"
+    assert token.value.get_secret_value() == "newer"
     assert log.names == ["refresh_token.not_kept"]
     assert "refresh_token_file" in log.heard[0][2]["fix"]
 
 
 def test_what_stands_in_the_file_by_now_is_taken_if_it_is_another_token(tmp_path: Path) -> None:
     path = tmp_path / "refresh"
-    token = RefreshToken("r1", path)
+    token = RefreshToken(SecretStr("r1"), path)
     assert not token.reread()
     for same_or_unusable in (b"r1\n", b"", b"\xff", b"a\nb"):
         path.write_bytes(same_or_unusable)
         assert not token.reread()
     path.write_bytes(b"\xef\xbb\xbfr2\n")
     assert token.reread()
-    assert token.value == "r2"
-    assert not RefreshToken("r1", None).reread()
+    assert token.value.get_secret_value() == "r2"
+    assert not RefreshToken(SecretStr("r1"), None).reread()
 
 
 def test_no_repr_shows_the_secret() -> None:
-    assert "hush" not in repr(RefreshToken("hush", Path("/x")))
+    assert "hush" not in repr(RefreshToken(SecretStr("hush"), Path("/x")))

@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from pydantic import SecretStr
 
 from hel.auth.token_cache import Token, TokenCache
 from hel.errors import AuthError
@@ -26,7 +27,7 @@ class Mint:
             self.ended += 1
         if self.failing:
             raise AuthError("refused")
-        return Token(f"t{self.count}", "DPoP", self.lifetime_s)
+        return Token(SecretStr(f"t{self.count}"), "DPoP", self.lifetime_s)
 
 
 def test_however_many_wait_there_is_one_mint_per_token_life() -> None:
@@ -35,9 +36,9 @@ def test_however_many_wait_there_is_one_mint_per_token_life() -> None:
     async def main() -> None:
         cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         tokens = await asyncio.gather(*(cache.get() for _ in range(50)))
-        assert {token.value for token in tokens} == {"t1"}
+        assert {token.value.get_secret_value() for token in tokens} == {"t1"}
         await asyncio.sleep(3200)
-        assert (await cache.get()).value == "t1"
+        assert (await cache.get()).value.get_secret_value() == "t1"
         assert mint.count == 1
 
     run(main)
@@ -49,9 +50,27 @@ def test_a_token_is_renewed_before_it_expires(lifetime_s: float | None, renewed_
         cache = TokenCache(Mint(lifetime_s, takes_s=0), VirtualClock(), HeardLog())
         await cache.get()
         await asyncio.sleep(renewed_at_s - 0.5)
-        assert (await cache.get()).value == "t1"
+        assert (await cache.get()).value.get_secret_value() == "t1"
         await asyncio.sleep(1)
-        assert (await cache.get()).value == "t2"
+        assert (await cache.get()).value.get_secret_value() == "t1", "nobody waits while it is good"
+        await asyncio.sleep(0.1)
+        assert (await cache.get()).value.get_secret_value() == "t2"
+
+    run(main)
+
+
+def test_a_token_server_that_is_slow_holds_nobody_up_while_the_old_token_is_good() -> None:
+    async def main() -> None:
+        cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), HeardLog())
+        await cache.get()
+        mint.takes_s = 200
+        await asyncio.sleep(3301)
+        started = asyncio.get_running_loop().time()
+        assert [(await cache.get()).value.get_secret_value() for _ in range(3)] == ["t1"] * 3
+        assert asyncio.get_running_loop().time() == started
+        await asyncio.sleep(201)
+        assert (await cache.get()).value.get_secret_value() == "t2"
+        assert mint.count == 2
 
     run(main)
 
@@ -63,7 +82,7 @@ def test_a_renewal_that_fails_lets_the_old_token_live_to_its_end_without_a_storm
         mint.failing = True
         await asyncio.sleep(3300)
         for _ in range(290):
-            assert (await cache.get()).value == "t1"
+            assert (await cache.get()).value.get_secret_value() == "t1"
             await asyncio.sleep(1)
         assert 5 <= mint.count <= 12
         assert log.names == ["token.not_renewed"] * (mint.count - 1)
@@ -71,7 +90,7 @@ def test_a_renewal_that_fails_lets_the_old_token_live_to_its_end_without_a_storm
         with pytest.raises(AuthError):
             await cache.get()
         mint.failing = False
-        assert (await cache.get()).value != "t1"
+        assert (await cache.get()).value.get_secret_value() != "t1"
 
     run(main)
 
@@ -83,7 +102,7 @@ def test_every_waiter_gets_the_failure_and_the_next_one_mints_anew() -> None:
         ends = await asyncio.gather(*(cache.get() for _ in range(3)), return_exceptions=True)
         assert [type(end) for end in ends] == [AuthError] * 3
         mint.failing = False
-        assert (await cache.get()).value == "t2"
+        assert (await cache.get()).value.get_secret_value() == "t2"
 
     run(main)
 
@@ -94,7 +113,7 @@ def test_the_cancellation_of_one_waiter_does_not_end_the_refresh_of_the_others()
         first, second = asyncio.create_task(cache.get()), asyncio.create_task(cache.get())
         await asyncio.sleep(0.5)
         first.cancel()
-        assert (await second).value == "t1"
+        assert (await second).value.get_secret_value() == "t1"
         assert first.cancelled()
         assert mint.count == 1
 
@@ -106,7 +125,7 @@ def test_a_refresh_whose_every_waiter_was_cancelled_serves_the_next_one() -> Non
         cache = TokenCache(mint := Mint(), VirtualClock(), HeardLog())
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(cache.get(), 0.5)
-        assert (await cache.get()).value == "t1"
+        assert (await cache.get()).value.get_secret_value() == "t1"
         assert mint.count == 1
 
     run(main)
@@ -144,11 +163,11 @@ def test_only_the_token_that_was_refused_is_dropped() -> None:
         cache = TokenCache(mint := Mint(takes_s=0), VirtualClock(), HeardLog())
         await cache.get()
         cache.drop("another")
-        assert (await cache.get()).value == "t1"
+        assert (await cache.get()).value.get_secret_value() == "t1"
         cache.drop("t1")
-        assert (await cache.get()).value == "t2"
+        assert (await cache.get()).value.get_secret_value() == "t2"
         cache.drop("t1")
-        assert (await cache.get()).value == "t2"
+        assert (await cache.get()).value.get_secret_value() == "t2"
         assert mint.count == 2
 
     run(main)
@@ -167,4 +186,4 @@ def test_a_refused_token_is_not_used_again_when_no_new_one_can_be_had() -> None:
 
 
 def test_no_repr_shows_a_token() -> None:
-    assert "hush" not in repr(Token("hush", "DPoP", 3600))
+    assert "hush" not in repr(Token(SecretStr("hush"), "DPoP", 3600))

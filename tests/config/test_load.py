@@ -73,7 +73,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         "    auth: {type: oauth2, token_url: 'https://${NOT_SET}/x', client_secret_env: NO_SECRET, scopes: x}\n"
         "    pagination: {strategy: cursor}\n"
         "    resilience: {retries: {max_attempts: 1.5, multiplier: 1000}, timeout_secs: soon}\n"
-        "    query_params: {a: [1], b: null, c: }\n    dedupe: {}\n    from: [1]\n    resilence: 1\n    tls: 1\n"
+        "    query_params: {a: [1], b: null, c: }\n    dedupe: {}\n    from: [1]\n    resilence: 1\n    zzz: 1\n"
         '  "b c": {url: https://x.okta.com/}\n'
         "  d: {url: https://x.okta.com/, auth: {type: bearer, token_env: NO_TOKEN}}\n"
         "  e: {url: https://x.okta.com/, auth: SSWS abc, pagination: {max_pages: 1}, transform: [1]}\n"
@@ -96,7 +96,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         "10:5: sources.a.dedupe.id_path: missing (add 'id_path: …')",
         "11:5: sources.a.from: expected text, found a list",
         "12:5: sources.a.resilence: unknown key (did you mean 'resilience'?)",
-        f"13:5: sources.a.tls: unknown key (known here: {', '.join(keys_of(SourceConfig))})",
+        f"13:5: sources.a.zzz: unknown key (known here: {', '.join(keys_of(SourceConfig))})",
         (
             "14:3: sources.b c: expected a name of 1 to 64 letters, digits, '.', '_' and '-' that begins with a "
             "letter or digit (choose another)"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hel.config.auth import BearerAuth
 from hel.config.load import Loaded
 from hel.config.secrets import SecretReader
+from hel.config.tls import TlsConfig
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]
@@ -131,7 +132,7 @@ def test_client_secret_and_refresh_token_may_hold_spaces(loaded: Load, tmp_path:
     assert secrets.origins["client ID"] == "the configuration"
 
 
-def test_one_refresh_token_for_two_sources_is_an_error_at_the_second_one(
+def test_one_refresh_token_used_in_two_ways_is_an_error_at_the_second_one(
     problems: Problems, loaded: Load, tmp_path: Path
 ) -> None:
     (tmp_path / "refresh").write_text("r1")
@@ -139,11 +140,13 @@ def test_one_refresh_token_for_two_sources_is_an_error_at_the_second_one(
     (tmp_path / "other").write_text("r1")
     auth = "auth: {type: oauth2, token_url: 'https://dev.okta.com/t', client_id: c, refresh_token_file: "
     first = SOURCE + "    " + auth + "refresh}\n"
-    for same in ("./refresh", tmp_path / "refresh", "link"):
-        (line,) = problems(first + "  b: {url: https://dev.okta.com/x, " + auth + f"{same}}}}}\n")
+    second = "  b: {url: https://dev.okta.com/x, " + auth
+    for another in ("refresh, scopes: [a]", "link", f"'{tmp_path / 'link'}'"):
+        (line,) = problems(f"{first}{second}{another}}}}}\n")
         assert line.startswith("hel.yaml:5:"), line
         assert "sources.b.auth.refresh_token_file: sources 'a' and 'b' use one refresh token" in line
-    assert len(loaded(first + "  b: {url: https://dev.okta.com/x, " + auth + "other}}\n").secrets) == 2
+    for good in ("other", "refresh", "./refresh", f"'{tmp_path / 'refresh'}'"):
+        assert len(loaded(f"{first}{second}{good}}}}}\n").secrets) == 2
 
 
 def test_every_secret_that_is_missing_is_named_at_once(problems: Problems) -> None:
@@ -165,7 +168,7 @@ def test_no_repr_shows_a_secret(loaded: Load, rsa_pem: str) -> None:
 def test_any_token_is_sendable_or_a_problem_without_its_value(value: str) -> None:
     reader = SecretReader({"OKTA_API_TOKEN": value})
     auth = BearerAuth(type="bearer", token_env="OKTA_API_TOKEN")
-    secrets = reader.read(auth, ("auth",))
+    secrets = reader.read((auth, TlsConfig()), ("sources", "a"))
     if secrets.token is None:
         (problem,) = reader.problems
         assert len(value) < 6 or value not in problem.text

@@ -72,7 +72,7 @@ def test_a_recording_that_was_interrupted_and_continued_replays_every_event_once
 
 
 def test_a_page_that_was_spoiled_and_asked_for_again_does_not_spoil_the_replay(workshop: Workshop) -> None:
-    workshop.org.fault(Fault(kind="bad_json", skip=1))
+    workshop.org.fault(Fault(kind="bad_json", skip=1, times=3))
     assert workshop.hel("run", "--once", "--record-dir", "recordings").code == 1
     assert workshop.hel("run", "--once", "--record-dir", "recordings").code == 0
     replayed = workshop.hel("run", "--once", "--replay-dir", "recordings", env=OFFLINE)

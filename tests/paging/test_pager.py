@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from hel.errors import PagingLoopError, ReplyError
 from hel.paging.pager import LinkHeaderPager, SinglePage, stay_home
-from hel.records import Checkpoint, Page, Reply, Request
+from hel.records import Checkpoint, Page, Reply, Request, origin_of
 
 HOME = "https://org.okta.com/api/v1/logs"
 POLLING = f"{HOME}?since=2026-05-01T00%3A00%3A00Z&limit=2"
@@ -147,7 +147,7 @@ def test_a_stored_cursor_is_checked_again_when_it_is_used(url: str) -> None:
 
 def test_a_refused_links_query_is_not_shown() -> None:
     with pytest.raises(ReplyError) as caught:
-        stay_home(HOME, "https://evil.example/x?after=mark", "the next link")
+        stay_home(HOME, "https://evil.example/x?after=mark", "the next link", {origin_of(HOME)})
     assert "mark" not in str(caught.value)
 
 

@@ -1,13 +1,22 @@
 import pytest
 
-from hel.errors import AuthError, RefusedError, SourceError, ThrottledError, UnreachableError
+from hel.errors import (
+    AuthError,
+    RefusedError,
+    ReplyError,
+    SourceError,
+    ThrottledError,
+    Trouble,
+    UnreachableError,
+)
 from hel.policy.diagnosis import Facts, Stage
-from hel.policy.verdict import TAKE, Action, judge, judge_failure
+from hel.policy.verdict import TABLE, TAKE, Action, judge, judge_failure
 from hel.records import Reply
 
 FACTS = Facts("https://org.okta.com/api/v1/logs", "oauth2", token_url="https://org.okta.com/oauth2/v1/token")
 
 API_TABLE = [
+    ((101,), Action.REFUSE, RefusedError, True),
     ((300, 301, 302, 303, 304, 307, 308), Action.REFUSE, RefusedError, True),
     ((400, 404, 405, 406, 409, 410, 413, 414, 422, 431, 451), Action.REFUSE, RefusedError, True),
     ((401,), Action.RENEW, AuthError, True),
@@ -35,9 +44,9 @@ def test_each_status_has_one_verdict(
     stage: Stage, status: int, action: Action, error: type[SourceError], counts: bool
 ) -> None:
     judged = judge(Reply(status, (), b"", 0.0), stage, FACTS)
-    assert (judged.action, type(judged.error), judged.counts) == (action, error, counts)
-    assert str(status) in str(judged.error)
     assert judged.error is not None
+    assert (judged.action, type(judged.error), judged.error.counts) == (action, error, counts)
+    assert str(status) in str(judged.error)
     assert judged.error.fix
 
 
@@ -46,15 +55,53 @@ def test_a_success_is_taken(status: int) -> None:
     assert judge(Reply(status, (), b"", 0.0), Stage.API, FACTS) is TAKE
 
 
-@pytest.mark.parametrize("kind", ["dns", "connect", "timeout", "reset"])
-def test_no_answer_is_asked_for_again_and_counts(kind: str) -> None:
-    error = UnreachableError("nothing came", kind=kind)
+NO_USE = [
+    (UnreachableError, Action.AGAIN, ("dns", "connect", "tls", "reset", "cut", "timeout")),
+    (UnreachableError, Action.REFUSE, ("certificate",)),
+    (ReplyError, Action.AGAIN, ("damaged",)),
+    (ReplyError, Action.REFUSE, ("coding", "too_large", "foreign", "astray")),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "trouble"),
+    [(kind, action, Trouble(name)) for kind, action, names in NO_USE for name in names],
+)
+def test_what_leaves_no_answer_of_use_has_one_verdict_and_counts(
+    kind: type[UnreachableError | ReplyError], action: Action, trouble: Trouble
+) -> None:
+    error = kind("nothing came", trouble=trouble)
     judged = judge_failure(error)
-    assert (judged.action, judged.error, judged.counts) == (Action.AGAIN, error, True)
+    assert (judged.action, judged.error, error.counts) == (action, error, True)
+    assert TABLE[trouble] == (action, kind)
 
 
-def test_a_certificate_that_cant_be_trusted_is_not_asked_again() -> None:
-    assert judge_failure(UnreachableError("a stranger", kind="tls")).action is Action.REFUSE
+def test_every_trouble_stands_in_the_table() -> None:
+    assert set(TABLE) == set(Trouble)
+
+
+WINDOW = (("x-ratelimit-limit", "5"), ("x-ratelimit-reset", "1800000000"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "action"),
+    [
+        ((("retry-after", "60"),), Action.AGAIN),
+        (
+            (("x-ratelimit-limit", "5"), ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1800000000")),
+            Action.AGAIN,
+        ),
+        (
+            (("x-ratelimit-limit", "5"), ("x-ratelimit-remaining", "1"), ("x-ratelimit-reset", "1800000000")),
+            Action.REFUSE,
+        ),
+    ],
+)
+def test_a_403_that_says_it_is_a_rate_limit_is_one(headers: tuple[tuple[str, str], ...], action: Action) -> None:
+    judged = judge(Reply(403, headers, b"", 0.0), Stage.API, FACTS)
+    assert judged.action is action
+    assert isinstance(judged.error, ThrottledError if action is Action.AGAIN else AuthError)
+    assert judge(Reply(403, headers, b"", 0.0), Stage.TOKEN, FACTS).action is Action.REFUSE
 
 
 def test_a_status_decides_and_not_the_code_in_the_body() -> None:

@@ -1,0 +1,89 @@
+"""How a credential asks its token server: one attempt after the other, whoever waits for them, and never a storm.
+
+After attempts that failed, the next ones wait: a pause that grows as those between attempts do, or as long as the
+server asked to be left alone.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from hel.attempt import Rules, failure
+from hel.auth.credential import Hear
+from hel.clock import Clock
+from hel.errors import SourceError, ThrottledError
+from hel.events import utc_text
+from hel.policy import verdict
+from hel.policy.diagnosis import Facts, Stage
+from hel.policy.verdict import Action
+from hel.records import Reply, Request
+from hel.telemetry.log import Log
+from hel.transport.client import Transport
+from hel.tries import Tries
+
+T = TypeVar("T")
+
+
+class TokenServer:
+    """The token server of one credential.
+
+    Args:
+        transport: The client.
+        rules: How its requests are policed.
+        facts: What error messages depend on.
+        clock: Times the waits.
+        log: Told of each further attempt.
+    """
+
+    def __init__(self, transport: Transport, rules: Rules, facts: Facts, clock: Clock, log: Log) -> None:
+        self._transport = transport
+        self._rules = rules
+        self._facts = facts
+        self._clock = clock
+        self._tries = Tries(rules, self._hold, clock, log)
+        self._held_until = 0.0
+        self._failures = 0
+
+    async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Attempt until it succeeds or the attempts are used up; not before the pause after earlier ones is over.
+
+        Raises:
+            SourceError: What the last attempt failed by.
+        """
+        wait_s = self._held_until - self._clock.monotonic()
+        if wait_s > max(self._rules.max_wait_s, self._rules.backoff.max_s):
+            raise ThrottledError(
+                f"the token server {self._facts.token_url} asked to be left alone until "
+                f"{utc_text(self._clock.now() + wait_s)}",
+                "nothing to do: Hel asks again then; if it happens often, look at who else uses this app",
+            )
+        if wait_s > 0:
+            await self._clock.sleep(wait_s)
+        try:
+            result = await self._tries.run(attempt)
+        except SourceError:
+            self._failures += 1
+            pause_s = self._rules.backoff.wait_s(self._failures, random.random())  # noqa: S311  # spread, not secrecy
+            self._hold(self._clock.monotonic() + pause_s)
+            raise
+        self._failures = 0
+        return result
+
+    async def send(self, request: Request, hear: Hear) -> Reply:
+        """One send; its answer, unless a later attempt may bring another one, which is to be signed anew.
+
+        Raises:
+            AttemptError: There is no answer, or one of a server in trouble.
+        """
+        try:
+            reply = await self._transport.send(request, self._rules.bounds)
+        except SourceError as error:
+            raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
+        hear(reply)
+        judged = verdict.judge(reply, Stage.TOKEN, self._facts)
+        if judged.action is Action.AGAIN:
+            raise failure(judged, reply, self._rules)
+        return reply
+
+    def _hold(self, until: float) -> None:
+        self._held_until = max(self._held_until, until)

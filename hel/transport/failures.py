@@ -1,0 +1,108 @@
+"""The words for a request that got no answer, by the exception that started it."""
+
+import socket
+import ssl
+
+import httpx
+
+from hel.errors import RefusedError, ReplyError, SourceError, Trouble, UnreachableError
+from hel.telemetry.printable import printable
+
+AGAIN_FIX = "nothing to do unless it lasts: Hel asks again by itself; then look at what stands between it and the API"
+
+
+def unsendable(origin: str) -> RefusedError:
+    """The request holds what HTTP does not allow."""
+    return RefusedError(
+        f"the request to {origin} can't be sent: its URL or one of its headers holds what HTTP does not allow",
+        "look for a line break, a space at an end or a letter outside ASCII in the token and the URL",
+    )
+
+
+def timed_out(origin: str, within_s: float) -> UnreachableError:
+    """The request as a whole took too long."""
+    return UnreachableError(
+        f"no complete answer from {origin} within {within_s:g} s",
+        "if the API is slow, raise `resilience.timeout_secs` or lower `limit`",
+        trouble=Trouble.TIMEOUT,
+    )
+
+
+def explain_failure(error: httpx.HTTPError, origin: str) -> SourceError:
+    """What a failed request means."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return UnreachableError(
+            f"the name of {origin} can't be resolved",
+            "check the domain in `url` (OKTA_DOMAIN is the domain alone, such as dev-12345.okta.com) and this "
+            "machine's DNS",
+            trouble=Trouble.DNS,
+        )
+    if found := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
+        return _explain_tls(found, origin)
+    if isinstance(error, httpx.TimeoutException):
+        return _explain_timeout(error, origin)
+    if isinstance(error, httpx.ProxyError):
+        return UnreachableError(
+            f"the proxy refused the way to {origin}: {printable(str(error))}",
+            "check HTTPS_PROXY and NO_PROXY",
+            trouble=Trouble.CONNECT,
+        )
+    if isinstance(error, httpx.ConnectError):
+        return UnreachableError(
+            f"no connection to {origin}: {printable(str(causes[-1]))}",
+            "check the domain, proxy and firewall",
+            trouble=Trouble.CONNECT,
+        )
+    return _explain_break(error, origin)
+
+
+def _explain_timeout(error: httpx.TimeoutException, origin: str) -> UnreachableError:
+    if isinstance(error, httpx.ConnectTimeout):
+        message = f"no connection to {origin} in time"
+        fix = "check the domain, proxy and firewall; on a slow network raise `resilience.connect_timeout_secs`"
+    else:
+        message = f"nothing came from {origin} for too long"
+        fix = "if the API is slow, raise `resilience.read_timeout_secs` or lower `limit`"
+    return UnreachableError(message, fix, Trouble.TIMEOUT)
+
+
+def _explain_tls(error: ssl.SSLError, origin: str) -> UnreachableError:
+    """A TLS handshake that failed, or an alert that came with the first answer (RFC 8446 §6.2)."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return UnreachableError(
+            f"the certificate of {origin} can't be trusted: {printable(error.verify_message)}",
+            "if a private CA signed it, name its file in `tls.ca_file` or SSL_CERT_FILE",
+            trouble=Trouble.CERTIFICATE,
+        )
+    reason = (error.reason or "").upper()
+    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason or "BAD_CERTIFICATE" in reason:
+        fix = "if the server wants a client certificate, name one in `tls.client_cert_file`, from a CA that it trusts"
+    elif "PROTOCOL" in reason or "VERSION" in reason:
+        fix = "the two share no TLS version: the server must speak TLS 1.2 or newer, and no less than `tls.min_version`"
+    else:
+        fix = "is that port an https one?"
+    return UnreachableError(f"no TLS connection to {origin}: {printable(str(error))}", fix, trouble=Trouble.TLS)
+
+
+def _explain_break(error: httpx.HTTPError, origin: str) -> SourceError:
+    """The connection was there, and what came over it was no answer, or not all of it."""
+    said = printable(str(error)) or type(error).__name__
+    if "buffer limit" in said or "too long" in said:  # h11 tells it by its words alone
+        return ReplyError(
+            f"the head of the answer from {origin} is larger than 100 KiB",
+            "look at what answers there, which may be a proxy",
+            trouble=Trouble.TOO_LARGE,
+        )
+    is_cut = "complete message body" in said or "chunked" in said
+    return UnreachableError(
+        f"the connection to {origin} broke: {said}", AGAIN_FIX, trouble=Trouble.CUT if is_cut else Trouble.RESET
+    )
+
+
+def _causes(error: BaseException | None) -> list[BaseException]:
+    found: list[BaseException] = []
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
