@@ -26,7 +26,6 @@ class Trouble(StrEnum):
     DAMAGED = "damaged"
     FOREIGN = "foreign"
     ASTRAY = "astray"
-    INTERIM = "interim"
     REDIRECT = "redirect"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"

@@ -24,8 +24,8 @@ def make_app(org: Org) -> Starlette:
         answer = org.answer(call)
         fault = org.faults.take(call.raw_path)
         if fault is not None:
-            answer = spoil(answer, fault, org.now())
-        org.note_pause(call, answer)
+            answer = spoil(answer, fault, call, org.now())
+        org.note(call, answer)
         slow = fault is not None and fault.kind in _SLOW
         org.ledger.enter(call, replace(answer, uuids=()) if slow else answer)
         return Delivery(answer, fault, lambda: org.releases, lambda: org.ledger.add_served(answer.uuids))

@@ -24,6 +24,7 @@ from examples.okta_org.signals import Signals
 _LIVE_EVERY_S = 0.05
 _USAGE = 2
 _NOT_FOUND = 127
+_NEVER_S = 1e9
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -110,7 +111,8 @@ def _run(command: Sequence[str], environment: Mapping[str, str], signals: Signal
             process.send_signal(number)
 
     signals.attend(forward)
-    code = process.wait()
+    # With a limit, Popen polls: a signal that came just before a waitpid(2) without one would be seen at its end only.
+    code = process.wait(_NEVER_S)
     return 128 - code if code < 0 else code
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal[
     "status",
@@ -22,7 +22,22 @@ Kind = Literal[
     "next",
     "bearer",
     "concurrency_429",
+    "informational",
+    "short_length",
+    "long_length",
+    "duplicate_keys",
+    "cut_json",
+    "bomb",
+    "endless",
+    "long_header",
+    "long_link",
+    "deep_json",
+    "echo",
+    "raw",
 ]
+
+FAULT_KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Every kind, so that a table of faults can show that it leaves none out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +46,8 @@ class Fault:
 
     Attributes:
         kind: What goes wrong:
-            `status`: an error answer of this `status` (500), with Okta's body, or `body`;
+            `status`: an error answer of this `status` (500), with Okta's body, or `body`; one below 200, such as 101
+            Switching Protocols, has no body unless told and is the connection's last;
             `headers`: the right answer, with `headers` added or overridden;
             `delay`: the right answer, `seconds` later;
             `reset`: the connection is reset before any byte;
@@ -46,17 +62,40 @@ class Fault:
             `redirect`: to `location`;
             `next`: the next link leads to `url`;
             `bearer`: a token answer that says `Bearer`;
-            `concurrency_429`: limit and remaining 0, reset `seconds` (60) ahead.
+            `concurrency_429`: limit and remaining 0, reset `seconds` (60) ahead;
+            `informational`: `count` interim answers of `status` (103 Early Hints), then the right answer;
+            `short_length`: a Content-Length of half the body, whose other half follows all the same; the connection
+            stays open;
+            `long_length`: a Content-Length one larger than the body, then the connection is closed;
+            `duplicate_keys`: the right page, but each event has its `uuid` twice, first as "bogus"; so has a token
+            answer its `access_token`;
+            `cut_json`: half of the JSON text, as if it were all; neither HTTP nor gzip shows it;
+            `bomb`: a page of `size` bytes that gzip makes a thousand times smaller;
+            `endless`: a body that starts right and never ends, until the client hangs up (or `org.release()`);
+            `long_header`: the right answer, with an `x-padding` of `size` bytes;
+            `long_link`: the right answer, but the next link has a parameter `pad` of `size` bytes, and works;
+            `deep_json`: an array of one object that is nested `size` levels deep;
+            `echo`: an error of `status` (400) that repeats the client's secrets: its `Authorization` and `DPoP` headers
+            and its body in `errorSummary` and `error_description`, `Authorization` in `WWW-Authenticate` too, and in
+            the query of `location`, if there is one;
+            `raw`: `body` instead of any answer, `{authorization}` in it filled in, then the connection is closed.
         path: Of the requests that it concerns; `*` for all.
         times: How often.
         skip: How many such requests pass unharmed before.
-        status: For `status` and `redirect` (302). A 429 shows nothing remaining, and its reset `seconds` ahead.
+        status: For `status` (100-599) and `redirect` (302). A 429 shows nothing remaining, and its reset `seconds`
+            ahead. For `informational` (100-199, but not 101) and `echo`. For `bomb`, `endless` and `deep_json`: 200
+            where none is given.
         headers: To set, with any kind; a value of None takes a header away, a list repeats it.
-        body: For `status` and `html`.
+        body: For `status`, `html` and `raw`.
         seconds: For `delay`, `stall`, `drip`, and a 429's reset.
         piece: For `drip`.
-        location: For `redirect`.
+        location: For `redirect` and `echo`.
         url: For `next`.
+        count: For `informational`.
+        size: For `bomb`, `long_header` and `long_link`, in bytes, and for `deep_json`, in levels.
+
+    Raises:
+        ValueError: There is no such answer as `status` asks for.
     """
 
     kind: Kind
@@ -70,6 +109,14 @@ class Fault:
     piece: int = 16
     location: str = ""
     url: str = ""
+    count: int = 1
+    size: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.status and not 100 <= self.status <= 599:
+            raise ValueError(f"a fault's status is a number from 100 to 599, not {self.status}")
+        if self.kind == "informational" and self.status and (self.status > 199 or self.status == 101):
+            raise ValueError(f"an informational fault's status is 100, or 102 to 199, not {self.status}")
 
     @property
     def header_pairs(self) -> list[tuple[str, str | None]]:

@@ -17,7 +17,7 @@ class Entry:
         target: Path and query as received.
         path: The path as received.
         headers: Names in lower case; each with its values in order.
-        status: What was answered; 0 where the connection was cut before an answer.
+        status: What was answered; 0 where the connection was cut before an answer, or none was in what was sent.
         events: How many events the answer carried.
         note: Why it was refused, or what was done to it.
     """

@@ -9,7 +9,7 @@ from examples.okta_org import query as log_query
 from examples.okta_org.bodies import JSON, okta_error
 from examples.okta_org.cursors import Cursors
 from examples.okta_org.gate import Gate
-from examples.okta_org.pages import Pages, links
+from examples.okta_org.pages import NEXT, Pages, links
 from examples.okta_org.records import Answer, Call, RefusedError
 
 PATH = "/api/v1/logs"
@@ -50,7 +50,12 @@ class LogEndpoint:
         if query.after is not None and call.url + "?" + call.query not in self._handed_out:
             self._accuse(call, "a next link was not used byte for byte")
         found = links(call, query, page, self._cursors)
-        self._handed_out.update(link[1 : link.rindex(">")] for link in found[1:])
         body = b"[" + b",".join(event.text for event in page.events) + b"]"
         uuids = tuple(event.uuid for event in page.events)
         return Answer(200, (JSON, *(("link", link) for link in found)), body, uuids, query.note)
+
+    def note_links(self, answer: Answer) -> None:
+        """Remember the next links of an answer as it goes out: a client may use those, byte for byte."""
+        for name, value in answer.headers:
+            if name == "link" and value.endswith(NEXT):
+                self._handed_out.add(value.removesuffix(NEXT).removeprefix("<"))

@@ -1,19 +1,22 @@
 """Reads a fault from words, for the command line and for HTTP. Rule: what is not understood is named, not ignored."""
 
-from collections.abc import Mapping
-from typing import Any, get_args
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from examples.okta_org.faults import Fault, Kind
+from examples.okta_org.faults import FAULT_KINDS, Fault
 
-_CONVERSIONS: dict[str, type[int | float | str]] = {
+_CONVERSIONS: dict[str, Callable[[str], Any]] = {
     "path": str,
     "times": int,
     "skip": int,
     "status": int,
+    "body": str.encode,
     "seconds": float,
     "piece": int,
     "location": str,
     "url": str,
+    "count": int,
+    "size": int,
 }
 
 
@@ -32,11 +35,11 @@ def from_words(words: Mapping[str, str]) -> Fault:
     """A fault from its attributes as text.
 
     Raises:
-        ValueError: An attribute is unknown or malformed.
+        ValueError: An attribute is unknown or malformed, or there is no such answer.
     """
     kind = words.get("kind", "")
-    if kind not in get_args(Kind):
-        raise ValueError(f"unknown kind of fault {kind!r} (known: {', '.join(get_args(Kind))})")
+    if kind not in FAULT_KINDS:
+        raise ValueError(f"unknown kind of fault {kind!r} (known: {', '.join(FAULT_KINDS)})")
     values: dict[str, Any] = {"kind": kind}
     for name, text in words.items():
         if name == "header":
@@ -49,7 +52,7 @@ def from_words(words: Mapping[str, str]) -> Fault:
     return Fault(**values)
 
 
-def _converted(name: str, text: str) -> float | str:
+def _converted(name: str, text: str) -> Any:
     try:
         return _CONVERSIONS[name](text)
     except ValueError as error:

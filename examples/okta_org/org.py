@@ -22,6 +22,7 @@ from examples.okta_org.ledger import Ledger
 from examples.okta_org.log_endpoint import LogEndpoint
 from examples.okta_org.nonces import Nonces
 from examples.okta_org.pages import Pages
+from examples.okta_org.pauses import Pauses
 from examples.okta_org.rate_window import RateWindows
 from examples.okta_org.records import Answer, Call, RefusedError
 from examples.okta_org.samples import Samples
@@ -114,7 +115,7 @@ class Org:
         self.rate = RateWindows(rate_limit, window_s, self.now)
         self.tokens = Tokens(self.now, token_lifetime_s)
         self._releases = 0
-        self._pauses: dict[tuple[str, str], float] = {}
+        self._pauses = Pauses(self.now, self.ledger.accuse)
         self._log_sign_ins = log_sign_ins
         self._keys = {self.client_key.kid: self.client_key.public}
         self._token_nonces, self._custom_nonces, self._log_nonces = Nonces(), Nonces(), Nonces()
@@ -195,7 +196,7 @@ class Org:
     def answer(self, call: Call) -> Answer:
         """The right answer to a request, with the headers that every answer has."""
         path = unquote(call.raw_path)
-        self._check_pause(call)
+        self._pauses.check(call)
         try:
             answer = self._handle(call, path)
         except RefusedError as refusal:
@@ -216,16 +217,10 @@ class Org:
             ]
         )
 
-    def note_pause(self, call: Call, answer: Answer) -> None:
-        """Remember an answer's `Retry-After`, in seconds, which its client must not undercut."""
-        for name, value in answer.headers:
-            if name == "retry-after" and value.isdecimal():
-                self._pauses[_asker(call)] = self.now() + int(value)
-
-    def _check_pause(self, call: Call) -> None:
-        paused_until = self._pauses.pop(_asker(call), 0.0)
-        if call.at < paused_until:
-            self.ledger.accuse(call, f"asked {paused_until - call.at:.2f} s before Retry-After had passed")
+    def note(self, call: Call, answer: Answer) -> None:
+        """Remember what an answer, as it goes out, asks of its client: to pause, and to use its links as they are."""
+        self._pauses.note(call, answer)
+        self._log_endpoint.note_links(answer)
 
     def _handle(self, call: Call, path: str) -> Answer:
         if "//" in call.raw_path or "{" in path:
@@ -247,7 +242,3 @@ class Org:
     def _note_sign_in(self, kind: str, outcome: dict[str, Any]) -> None:
         if self._log_sign_ins:
             self.log.append(fields={"eventType": kind, "outcome": outcome})
-
-
-def _asker(call: Call) -> tuple[str, str]:
-    return call.raw_path, "".join(call.values("authorization"))

@@ -11,6 +11,9 @@ from examples.okta_org.query import Query
 from examples.okta_org.records import Call, RefusedError
 from examples.okta_org.system_log import Event, SystemLog
 
+NEXT = '>; rel="next"'
+"""How the `Link` header of a next page ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
@@ -94,7 +97,7 @@ def links(call: Call, query: Query, page: LogPage, cursors: Cursors) -> list[str
     found = [f'<{call.scheme}://{call.host}{call.target}>; rel="self"']
     if page.place is not None:
         parameters = "&".join([*query.carried, f"after={cursors.sign(page.place)}"])
-        found.append(f'<{call.url}?{parameters}>; rel="next"')
+        found.append(f"<{call.url}?{parameters}{NEXT}")
     return found
 
 

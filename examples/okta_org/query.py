@@ -16,6 +16,8 @@ _DAY_S = 86400
 _DEFAULT_SINCE_S = 7 * _DAY_S
 _OLDEST_SINCE_S = 180 * _DAY_S
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)?)?")
+_LEFT_OUT = frozenset({"since", "after", "pad"})
+"""The parameters that a link doesn't keep; `pad` is a fault's (`long_link`) and would make every later link long."""
 _FILTER = re.compile(r'\s*eventType\s+eq\s+"([^"]*)"\s*')
 
 
@@ -71,9 +73,7 @@ def parse(text: str, now: float, max_limit: int) -> Query:
     """
     pairs = [part.partition("=") for part in text.split("&") if part]
     values = {unquote_plus(name): unquote_plus(value) for name, _, value in pairs}
-    carried = tuple(
-        f"{name}{sign}{value}" for name, sign, value in pairs if unquote_plus(name) not in {"since", "after"}
-    )
+    carried = tuple(f"{name}{sign}{value}" for name, sign, value in pairs if unquote_plus(name) not in _LEFT_OUT)
     if "since" in values and "after" in values:
         raise RefusedError(_bad("since", "'since' and 'after' can't be combined"), "`since` together with `after`")
     until = _moment(values, "until")

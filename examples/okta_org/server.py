@@ -1,8 +1,8 @@
 """Runs an org under uvicorn in a thread. Rule: nothing is left behind, no thread, no file, no socket."""
 
 import asyncio
-import functools
 import socket
+import ssl
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import trustme
 import uvicorn
 
+from examples.okta_org import certificates
 from examples.okta_org.app import make_app
+from examples.okta_org.certificates import Certificates
 from examples.okta_org.org import Org
 from examples.okta_org.wire import OrgProtocol
 
@@ -34,12 +35,16 @@ class Running:
         domain: Its host and port, for `OKTA_DOMAIN`.
         url: Its origin.
         ca_file: The PEM of the CA that its certificate is from; None without TLS.
+        client_cert_file: The PEM of a certificate that it takes from clients; None without mutual TLS.
+        client_key_file: The PEM of that certificate's key; None without mutual TLS.
     """
 
     org: Org
     domain: str
     url: str
     ca_file: Path | None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """The variables that a client of this org needs, `SSL_CERT_FILE` among them."""
@@ -49,7 +54,14 @@ class Running:
 
 @contextmanager
 def running(
-    org: Org, *, tls: bool = True, names: Sequence[str] = (), host: str = "127.0.0.1", port: int = 0
+    org: Org,
+    *,
+    tls: bool = True,
+    names: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    port: int = 0,
+    mutual_tls: bool = False,
+    tls_max: ssl.TLSVersion | None = None,
 ) -> Iterator[Running]:
     """Serve an org until the block ends.
 
@@ -59,30 +71,39 @@ def running(
         names: More names for the certificate.
         host: The address to listen on.
         port: The port to listen on; 0 for a free one.
+        mutual_tls: With TLS: clients must show a certificate from the same CA.
+        tls_max: With TLS: the newest version spoken; None for the newest there is.
     """
     with tempfile.TemporaryDirectory(prefix="okta-org-") as directory:
-        files = _write_certificate(Path(directory), (*_NAMES, *names)) if tls else None
+        files = certificates.write(Path(directory), (*_NAMES, *names), client=mutual_tls) if tls else None
+        config = _config(org, files, tls_max)
         listener = socket.create_server((host, port))
         domain = f"localhost:{listener.getsockname()[1]}"
-        server = _Server(_config(org, files))
+        server = _Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name=f"okta-org {domain}", daemon=True)
         thread.start()
         try:
             if not server.ready.wait(_START_S):
                 raise RuntimeError(f"the local org did not start within {_START_S} s")
-            scheme = "https" if tls else "http"
-            yield Running(org, domain, f"{scheme}://{domain}", None if files is None else files.ca)
+            yield _running(org, domain, files)
         finally:
             server.stop()
             org.release()
             thread.join()
 
 
-@dataclass(frozen=True, slots=True)
-class _Files:
-    ca: Path
-    chain: Path
-    key: Path
+def _running(org: Org, domain: str, files: Certificates | None) -> Running:
+    if files is None:
+        return Running(org, domain, f"http://{domain}", None)
+    client = files.client
+    return Running(
+        org,
+        domain,
+        f"https://{domain}",
+        files.ca,
+        None if client is None else client.chain,
+        None if client is None else client.key,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -122,8 +143,9 @@ class _Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._stopped.set)
 
 
-def _config(org: Org, files: _Files | None) -> uvicorn.Config:
-    return uvicorn.Config(
+def _config(org: Org, files: Certificates | None, tls_max: ssl.TLSVersion | None) -> uvicorn.Config:
+    mutual = files is not None and files.client is not None
+    config = uvicorn.Config(
         make_app(org),
         http=OrgProtocol,
         loop="asyncio",
@@ -137,22 +159,13 @@ def _config(org: Org, files: _Files | None) -> uvicorn.Config:
         date_header=False,
         server_header=False,
         h11_max_incomplete_event_size=_LARGEST_HEAD,
-        ssl_certfile=None if files is None else files.chain,
-        ssl_keyfile=None if files is None else files.key,
+        ssl_certfile=None if files is None else files.server.chain,
+        ssl_keyfile=None if files is None else files.server.key,
+        ssl_ca_certs=str(files.ca) if files is not None and mutual else None,
+        ssl_cert_reqs=ssl.CERT_REQUIRED if mutual else ssl.CERT_NONE,
     )
-
-
-@functools.cache
-def _authority() -> trustme.CA:
-    return trustme.CA(organization_name="Local Okta org")
-
-
-def _write_certificate(directory: Path, names: Sequence[str]) -> _Files:
-    authority = _authority()
-    certificate = authority.issue_cert(*names)
-    files = _Files(directory / "ca.pem", directory / "chain.pem", directory / "key.pem")
-    authority.cert_pem.write_to_path(files.ca)
-    for blob in certificate.cert_chain_pems:
-        blob.write_to_path(files.chain, append=True)
-    certificate.private_key_pem.write_to_path(files.key)
-    return files
+    # uvicorn makes its SSLContext here, and has no option for the version.
+    config.load()
+    if config.ssl is not None and tls_max is not None:
+        config.ssl.maximum_version = tls_max
+    return config

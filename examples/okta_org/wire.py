@@ -2,20 +2,22 @@
 
 import asyncio
 import gzip
-import socket
-import struct
 from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from examples.okta_org.faults import Fault
+from examples.okta_org.line import Line, head
 from examples.okta_org.records import Answer
 
 _GZIP_FROM_BYTES = 500
-_POLL_S = 0.01
+_EARLY_HINTS = 103
+_FIRST_FINAL = 200
+_INTERIM_HEADERS = (("link", '</early.css>; rel="preload"'),)
+"""As RFC 8297 §2 has them; a `Link` that a client must not take for the page's."""
 
 
 class OrgProtocol(H11Protocol):
@@ -53,50 +55,79 @@ class Delivery:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         request = Request(scope, receive)
-        kind = self._fault.kind if self._fault is not None else ""
-        if kind == "reset":
-            await _reset(request)
+        line = Line(request, send, self._releases)
+        answer, fault = self._answer, self._fault
+        accepted = request.headers.get("accept-encoding", "")
+        if fault is None:
+            await _send_whole(line, answer, accepted)
             return
-        if self._fault is not None and kind == "delay":
-            await self._wait(request, self._fault.seconds)
-        headers, body = _encoded(self._answer, request.headers.get("accept-encoding", ""))
-        await send(_start(self._answer.status, headers))
-        if kind == "cut":
-            await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-            request.state.transport.close()
-            await _gone(request)
-        elif self._fault is not None and kind in {"stall", "drip"}:
-            await self._send_slowly(request, body, send, self._fault)
-        else:
-            await send({"type": "http.response.body", "body": body})
+        match fault.kind:
+            case "reset":
+                await line.reset()
+            case "raw":
+                line.write(answer.body)
+                await line.close()
+            case _ if answer.status < _FIRST_FINAL:
+                line.write(head(answer.status, answer.headers) + answer.body)
+                await line.close()
+            case "endless":
+                await line.start(answer.status, answer.headers, None)
+                await line.send(answer.body)
+                await line.flood()
+            case "delay":
+                await line.wait(fault.seconds)
+                await _send_whole(line, answer, accepted)
+            case "informational":
+                line.write(head(fault.status or _EARLY_HINTS, _INTERIM_HEADERS) * fault.count)
+                await _send_whole(line, answer, accepted)
+            case "cut" | "long_length" | "short_length":
+                await _send_misdeclared(line, answer, accepted, fault)
+            case "stall" | "drip":
+                await self._send_slowly(line, accepted, fault)
+            case _:
+                await _send_whole(line, answer, accepted)
 
-    async def _send_slowly(self, request: Request, body: bytes, send: Send, fault: Fault) -> None:
+    async def _send_slowly(self, line: Line, accepted: str, fault: Fault) -> None:
+        headers, body = _encoded(self._answer, accepted)
+        await line.start(self._answer.status, headers, len(body))
         piece = fault.piece if fault.kind == "drip" else len(body) or 1
         # The headers are out; a client that gives up during a wait ends this.
         for start in range(0, len(body), piece):
-            if not await self._wait(request, fault.seconds or (float("inf") if fault.kind == "stall" else 0)):
+            if not await line.wait(fault.seconds or (float("inf") if fault.kind == "stall" else 0)):
                 return
-            await send({"type": "http.response.body", "body": body[start : start + piece], "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+            await line.send(body[start : start + piece])
+        await line.end()
         self._arrived()
 
-    async def _wait(self, request: Request, seconds: float) -> bool:
-        """Wait, unless released; False where the client has gone."""
-        releases, loop = self._releases(), asyncio.get_running_loop()
-        until = loop.time() + seconds
-        while loop.time() < until and self._releases() == releases:
-            if await request.is_disconnected():
-                return False
-            await asyncio.sleep(min(_POLL_S, max(0.0, until - loop.time())))
-        return True
+
+async def _send_whole(line: Line, answer: Answer, accepted: str) -> None:
+    headers, body = _encoded(answer, accepted)
+    await line.start(answer.status, headers, len(body))
+    await line.end(body)
 
 
-def _start(status: int, headers: list[tuple[str, str]]) -> Message:
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return {"type": "http.response.start", "status": status, "headers": raw}
+async def _send_misdeclared(line: Line, answer: Answer, accepted: str, fault: Fault) -> None:
+    """A body that is not as long as its Content-Length says."""
+    headers, body = _encoded(answer, accepted)
+    half = len(body) // 2
+    match fault.kind:
+        case "cut":
+            await line.start(answer.status, headers, len(body))
+            await line.send(body[:half])
+            await line.close()
+        case "long_length":
+            await line.start(answer.status, headers, len(body) + 1)
+            await line.send(body)
+            await line.close()
+        case _:
+            await line.start(answer.status, headers, half)
+            await line.send(body[:half])
+            line.write(body[half:])
+            await line.end()
 
 
 def _encoded(answer: Answer, accepted: str) -> tuple[list[tuple[str, str]], bytes]:
+    """The headers and the body as they go out: compressed for who asks, from a certain length on."""
     headers, body = list(answer.headers), answer.body
     if (
         "gzip" in accepted.lower()
@@ -105,24 +136,9 @@ def _encoded(answer: Answer, accepted: str) -> tuple[list[tuple[str, str]], byte
     ):
         body = _compressed(body)
         headers.append(("content-encoding", "gzip"))
-    return [*headers, ("content-length", str(len(body)))], body
+    return headers, body
 
 
 @lru_cache(maxsize=16)
 def _compressed(body: bytes) -> bytes:
     return gzip.compress(body, compresslevel=1, mtime=0)
-
-
-async def _reset(request: Request) -> None:
-    """A TCP reset instead of an answer: closing with nothing to linger for (SO_LINGER, socket(7))."""
-    transport: asyncio.Transport = request.state.transport
-    connection: socket.socket = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-    await _gone(request)
-
-
-async def _gone(request: Request) -> None:
-    """Wait for the loss of the connection; uvicorn takes a response that was never finished for a bug before that."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

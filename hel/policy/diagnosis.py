@@ -112,7 +112,10 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
     url = facts.token_url if stage is Stage.TOKEN else facts.url
     message = f"the {stage} answered {reply.status}" + (f" ({said})" if str(said) else "") + f" for {url}"
     if reply.status < 400:
-        return _explain_no_answer(reply, stage, message)
+        location = reply.header("location")
+        whither = f": a redirect to {printable(location.partition('?')[0])}, which is not followed" if location else ""
+        key = "token_url" if stage is Stage.TOKEN else "url"
+        return message + whither, f"set `{key}` to the address that answers itself"
     if "dpop" in said.code.lower() or "dpop" in said.text.lower():
         return message, _dpop_fix(said, url, facts)
     if reply.status in {404, 405} and (moved := _without_admin(url)):
@@ -122,16 +125,6 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
     if stage is Stage.TOKEN:
         return message, _token_fix(reply.status, said, facts)
     return message, _api_fix(429 if is_throttled else reply.status, facts)
-
-
-def _explain_no_answer(reply: Reply, stage: Stage, message: str) -> tuple[str, str]:
-    """A redirect, or a change of protocol that nobody asked for."""
-    if reply.status < 200:
-        return f"{message}: it wants to speak another protocol", "check what answers there, which may be a proxy"
-    location = reply.header("location")
-    whither = f": a redirect to {printable(location.partition('?')[0])}, which is not followed" if location else ""
-    key = "token_url" if stage is Stage.TOKEN else "url"
-    return message + whither, f"set `{key}` to the address that answers itself"
 
 
 def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:

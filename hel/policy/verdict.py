@@ -56,7 +56,9 @@ TABLE = {
     Trouble.CONNECT: Ruling(Action.AGAIN, UnreachableError),  # refused, unreachable, the proxy's no
     Trouble.CERTIFICATE: Ruling(Action.REFUSE, UnreachableError),  # no second look makes a stranger a friend
     Trouble.TLS: Ruling(Action.AGAIN, UnreachableError),  # any other failure of the handshake
-    Trouble.RESET: Ruling(Action.AGAIN, UnreachableError),  # before the first byte of the answer or in its head
+    Trouble.RESET: Ruling(
+        Action.AGAIN, UnreachableError
+    ),  # before the answer or in its head; 101, which nobody asked for
     Trouble.CUT: Ruling(Action.AGAIN, UnreachableError),  # in its body: gzip without end, less than Content-Length
     Trouble.TIMEOUT: Ruling(Action.AGAIN, UnreachableError),  # connecting, between two bytes, or as a whole
     # an answer that can't be used
@@ -67,7 +69,6 @@ TABLE = {
     Trouble.FOREIGN: Ruling(Action.REFUSE, ReplyError),  # no JSON at all, or JSON that is no list of events
     Trouble.ASTRAY: Ruling(Action.REFUSE, ReplyError),  # a next link that leads away
     # statuses
-    Trouble.INTERIM: Ruling(Action.REFUSE, RefusedError),  # 101, which nobody asked for
     Trouble.REDIRECT: Ruling(Action.REFUSE, RefusedError),  # 3xx
     Trouble.UNAUTHORIZED: Ruling(Action.RENEW, AuthError),  # 401, once; a token server's is FORBIDDEN
     Trouble.FORBIDDEN: Ruling(Action.REFUSE, AuthError),  # 403
@@ -133,6 +134,4 @@ def _trouble(reply: Reply, stage: Stage, names: HeaderNames) -> Trouble:
         return Trouble.UNAUTHORIZED if stage is Stage.API else Trouble.FORBIDDEN
     if status == 403:
         return Trouble.FORBIDDEN
-    if status < 200:
-        return Trouble.INTERIM
     return Trouble.REDIRECT if status < 400 else Trouble.REFUSED

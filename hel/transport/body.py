@@ -4,10 +4,12 @@ The rule: no more is held in memory than is allowed, whatever the bytes on the w
 """
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from hel.errors import ReplyError, Trouble, UnreachableError
 from hel.telemetry.printable import printable
+
+_PIECE_BYTES = 1024 * 1024
 
 
 async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -> bytes:
@@ -31,15 +33,15 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -
     parts: list[bytes] = []
     left = max_bytes
     async for chunk in chunks:
-        part = gunzip.feed(chunk, left + 1) if gunzip else chunk
-        left -= len(part)
-        if left < 0:
-            raise ReplyError(
-                f"the answer is larger than {max_bytes:,} bytes",
-                "lower `limit` under query_params, or raise `limits.max_response_bytes` if the API is to be trusted",
-                trouble=Trouble.TOO_LARGE,
-            )
-        parts.append(part)
+        for part in gunzip.feed(chunk) if gunzip else (chunk,):
+            left -= len(part)
+            if left < 0:
+                raise ReplyError(
+                    f"the answer is larger than {max_bytes:,} bytes",
+                    "lower `limit` under query_params, or raise `limits.max_response_bytes`",
+                    trouble=Trouble.TOO_LARGE,
+                )
+            parts.append(part)
     if gunzip:
         gunzip.finish()
     return b"".join(parts)
@@ -51,18 +53,15 @@ class _Gunzip:
     def __init__(self) -> None:
         self._member: zlib._Decompress | None = None
 
-    def feed(self, data: bytes, max_bytes: int) -> bytes:
-        """What this much of the stream decompresses to, `max_bytes` at most: a bomb costs no more."""
-        parts: list[bytes] = []
-        while data and max_bytes > 0:
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What this much of the stream decompresses to, piece by piece: a bomb costs what is taken of it."""
+        while data:
             member = self._member or zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
             try:
-                parts.append(member.decompress(data, max_bytes))
+                yield member.decompress(data, _PIECE_BYTES)
             except zlib.error as error:
                 raise UnreachableError(f"the answer's gzip body is corrupt: {error}", trouble=Trouble.CUT) from None
-            max_bytes -= len(parts[-1])
             self._member, data = (None, member.unused_data) if member.eof else (member, member.unconsumed_tail)
-        return b"".join(parts)
 
     def finish(self) -> None:
         """The stream is over: a member without its end has lost a part on the way."""

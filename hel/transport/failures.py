@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from typing import TypeGuard
 
 import httpx
 
@@ -38,10 +39,10 @@ def explain_failure(error: httpx.HTTPError, origin: str) -> SourceError:
             "machine's DNS",
             trouble=Trouble.DNS,
         )
-    if found := next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None):
-        return _explain_tls(found, origin)
     if isinstance(error, httpx.TimeoutException):
         return _explain_timeout(error, origin)
+    if found := next((cause for cause in causes if _is_refusal(cause, error)), None):
+        return _explain_tls(found, origin)
     if isinstance(error, httpx.ProxyError):
         return UnreachableError(
             f"the proxy refused the way to {origin}: {printable(str(error))}",
@@ -55,6 +56,13 @@ def explain_failure(error: httpx.HTTPError, origin: str) -> SourceError:
             trouble=Trouble.CONNECT,
         )
     return _explain_break(error, origin)
+
+
+def _is_refusal(cause: BaseException, error: httpx.HTTPError) -> TypeGuard[ssl.SSLError]:
+    """Whether one side would not have the other's TLS: in the handshake, or by an alert that came after it."""
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLWantReadError | ssl.SSLWantWriteError):
+        return False
+    return isinstance(error, httpx.ConnectError) or "ALERT" in (cause.reason or "")
 
 
 def _explain_timeout(error: httpx.TimeoutException, origin: str) -> UnreachableError:

@@ -52,6 +52,8 @@ class Ended:
     code: int
     out: bytes
     err: str
+    peak_mib: float = 0.0
+    """The most memory that it held, where it was weighed."""
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -68,6 +70,16 @@ class Ended:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.log if line.get("event") == event]
+
+
+_SCALE = """
+import os, sys
+pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(pid, 0)
+open(sys.argv[1], "w").write(str(used.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process between: the kernel counts the size of who starts a program as the program's own."""
 
 
 @dataclass
@@ -111,6 +123,21 @@ class Workshop:
         )
         return Ended(done.returncode, done.stdout, done.stderr.decode())
 
+    def weigh(self, *arguments: str) -> Ended:
+        """Run a command to its end, and see how much memory it took."""
+        report = self.folder / "weighed"
+        done = subprocess.run(
+            [PYTHON, "-S", "-c", _SCALE, str(report), str(HEL), *arguments],
+            cwd=self.folder,
+            env=self.environ(),
+            capture_output=True,
+            timeout=100,
+            check=False,
+        )
+        peak_mib = int(report.read_text()) / 1024
+        report.unlink()
+        return Ended(done.returncode, done.stdout, done.stderr.decode(), peak_mib)
+
     def start(self, *arguments: str, stdout: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start a command and let it run."""
         process = subprocess.Popen(
@@ -137,6 +164,29 @@ class Workshop:
             return []
         text = self.output.read_bytes()
         return [json.loads(line)["event"]["uuid"] for line in text.split(b"\n")[:-1]]
+
+    def secrets(self) -> set[str]:
+        """What must be read nowhere: what the org was sent to prove who is asking, and what it gave out for that."""
+        org = self.org
+        key = [line for line in org.client_key.pem.splitlines() if len(line) > 40]
+        found = {org.api_token, org.client_secret, org.refresh_token, *key}
+        for request in org.ledger.requests:
+            for name in ("authorization", "dpop"):
+                found.update(value.rpartition(" ")[2] for value in request.headers.get(name, ()))
+        return found
+
+    def leaks(self, *ended: Ended, apart_from: tuple[str, ...] = ()) -> list[str]:
+        """Where a secret was written, and how it begins."""
+        texts = {f"command {number}": one.out + one.err.encode() for number, one in enumerate(ended, 1)}
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path.name not in apart_from:
+                texts[path.name] = path.read_bytes()
+        return [
+            f"{place}: {secret[:10]}…"
+            for place, text in texts.items()
+            for secret in self.secrets()
+            if secret.encode() in text
+        ]
 
     def environ(self, env: Mapping[str, str | None] | None = None) -> dict[str, str]:
         """A command's environment: the org's variables and the test's own."""

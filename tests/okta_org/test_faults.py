@@ -1,36 +1,17 @@
 import gzip
 import json
-import socket
 import time
 import zlib
 from collections.abc import Callable
-from threading import Timer
 
 import httpx
 import pytest
 
 from examples.okta_org import Fault
 from examples.okta_org.order import from_text
-from tests.okta_org.visitor import LOGS, TOKEN, Visitor, next_url, until
+from tests.okta_org.visitor import LOGS, TOKEN, Visitor, next_url, raw, releasing, until
 
 Visit = Callable[..., Visitor]
-
-
-def raw(visitor: Visitor, *, more: str = "") -> bytes:
-    """What the org puts on the wire for a log request, up to the connection's end.
-
-    Raises:
-        ConnectionResetError: It ended by a reset.
-    """
-    host, _, port = visitor.server.domain.partition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as connection:
-        credential = f"authorization: SSWS {visitor.org.api_token}\r\n"
-        head = f"GET {LOGS}?limit=2 HTTP/1.1\r\nhost: {host}\r\n{credential}{more}connection: close\r\n\r\n"
-        connection.sendall(head.encode())
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-        return received
 
 
 def test_a_fault_happens_as_often_as_asked_after_those_it_skips(visitor: Visitor) -> None:
@@ -103,10 +84,8 @@ def test_stall_sends_the_headers_and_then_nothing_until_released(visitor: Visito
         visitor.http.get(visitor.url(LOGS), headers={"authorization": f"SSWS {visitor.org.api_token}"}, timeout=0.2)
     assert visitor.org.ledger.served == []
     visitor.org.fault(Fault(kind="stall"))
-    releasing = Timer(0.05, visitor.org.release)
-    releasing.start()
-    assert len(visitor.logs("limit=2").json()) == 2
-    releasing.join()
+    with releasing(visitor.org):
+        assert len(visitor.logs("limit=2").json()) == 2
     until(lambda: len(visitor.org.ledger.served) == 2)
 
 
@@ -166,12 +145,22 @@ def test_headers_are_overridden_repeated_and_taken_away(visitor: Visitor) -> Non
 def test_a_fault_is_read_from_words() -> None:
     fault = from_text("status,status=503,times=2,seconds=1.5,header=Retry-After:7")
     assert fault == Fault(kind="status", status=503, times=2, seconds=1.5, headers={"Retry-After": "7"})
+    assert from_text("raw,body=ä") == Fault(kind="raw", body="ä".encode())
+    assert from_text("informational,count=3,size=7") == Fault(kind="informational", count=3, size=7)
 
 
 @pytest.mark.parametrize("text", ["nonsense", "status,colour=red", "status,times=often"])
 def test_words_that_are_no_fault_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="fault"):
         from_text(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("informational", 101), ("informational", 200), ("status", 99), ("status", 600)]
+)
+def test_a_status_that_the_fault_cannot_have_is_refused(kind: str, status: int) -> None:
+    with pytest.raises(ValueError, match=f"not {status}"):
+        from_text(f"{kind},status={status}")
 
 
 def test_bodies_are_compressed_only_for_who_asks(visitor: Visitor) -> None:

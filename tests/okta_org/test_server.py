@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from examples.okta_org import Org, running
+from examples.okta_org import Org, Running, running
 from tests.okta_org.visitor import LOGS, Visitor
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,40 @@ def test_the_certificate_covers_the_names_asked_for(visit: Callable[..., Visitor
             context.wrap_socket(connection, server_hostname=name) as secured,
         ):
             assert secured.version() == "TLSv1.3"
+
+
+def asked(server: Running, context: ssl.SSLContext) -> int:
+    """The status that the log's URL answers with over this TLS."""
+    with httpx.Client(verify=context, trust_env=False) as http:
+        return http.get(server.url + LOGS).status_code
+
+
+def test_mutual_tls_lets_in_only_who_shows_a_certificate_of_the_orgs_ca() -> None:
+    with running(Org(events=0), mutual_tls=True) as server:
+        assert server.client_cert_file is not None
+        assert server.client_key_file is not None
+        assert stat.S_IMODE(server.client_key_file.stat().st_mode) == 0o600
+        context = ssl.create_default_context(cafile=str(server.ca_file))
+        with pytest.raises(httpx.TransportError):
+            asked(server, context)
+        assert server.org.ledger.requests == []
+        context.load_cert_chain(server.client_cert_file, server.client_key_file)
+        assert asked(server, context) == 403
+
+
+def test_without_mutual_tls_there_is_no_client_certificate(visit: Callable[..., Visitor]) -> None:
+    for tls in (True, False):
+        server = visit(tls=tls).server
+        assert (server.client_cert_file, server.client_key_file) == (None, None)
+
+
+def test_an_org_may_be_too_old_for_a_client() -> None:
+    with running(Org(events=0), tls_max=ssl.TLSVersion.TLSv1_2) as server:
+        context = ssl.create_default_context(cafile=str(server.ca_file))
+        assert asked(server, context) == 403
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        with pytest.raises(httpx.ConnectError):
+            asked(server, context)
 
 
 def test_the_environment_is_the_guides(visitor: Visitor) -> None:

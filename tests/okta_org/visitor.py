@@ -2,9 +2,13 @@
 
 import json
 import secrets
+import socket
 import ssl
+import threading
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 
@@ -135,6 +139,63 @@ class Visitor:
     def rules_broken(self) -> list[str]:
         """What the ledger accuses us of, without the request numbers."""
         return [line.partition(": ")[2] for line in self.org.ledger.violations]
+
+
+def connected(visitor: Visitor, *, more: str = "connection: close\r\n") -> socket.socket:
+    """A connection to an org without TLS on which the log has just been asked for, by API token."""
+    host, _, port = visitor.server.domain.partition(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.sendall(log_request(visitor, more))
+    return connection
+
+
+def log_request(visitor: Visitor, more: str) -> bytes:
+    """A request for two events, with more header lines."""
+    credential = f"authorization: SSWS {visitor.org.api_token}\r\n"
+    return f"GET {LOGS}?limit=2 HTTP/1.1\r\nhost: {visitor.server.domain}\r\n{credential}{more}\r\n".encode()
+
+
+def raw(visitor: Visitor, *, more: str = "") -> bytes:
+    """What the org puts on the wire for a log request, up to the connection's end.
+
+    Raises:
+        ConnectionResetError: It ended by a reset.
+    """
+    with connected(visitor, more=f"{more}connection: close\r\n") as connection:
+        return rest(connection)
+
+
+def rest(connection: socket.socket) -> bytes:
+    """All that still comes."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
+def parted(answer: bytes) -> tuple[dict[str, str], bytes]:
+    """The headers, names in lower case, and the body."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    pairs = [line.partition(": ") for line in head.decode("latin-1").split("\r\n")[1:]]
+    return {name.lower(): value for name, _, value in pairs}, body
+
+
+@contextmanager
+def releasing(org: Org) -> Iterator[None]:
+    """Releases what is stalled, again and again: when the stall begins, nobody outside can know."""
+    done = threading.Event()
+
+    def release() -> None:
+        while not done.wait(0.02):
+            org.release()
+
+    thread = threading.Thread(target=release)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def next_url(reply: httpx.Response) -> str:

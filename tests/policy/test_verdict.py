@@ -16,7 +16,6 @@ from hel.records import Reply
 FACTS = Facts("https://org.okta.com/api/v1/logs", "oauth2", token_url="https://org.okta.com/oauth2/v1/token")
 
 API_TABLE = [
-    ((101,), Action.REFUSE, RefusedError, True),
     ((300, 301, 302, 303, 304, 307, 308), Action.REFUSE, RefusedError, True),
     ((400, 404, 405, 406, 409, 410, 413, 414, 422, 431, 451), Action.REFUSE, RefusedError, True),
     ((401,), Action.RENEW, AuthError, True),
