@@ -34,7 +34,8 @@ class Recorder:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         try:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (directory.parent, directory):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             numbers = [int(path.stem) for path in recordings(directory)]
             if not os.access(directory, os.W_OK | os.X_OK):
                 raise PermissionError(13, "Permission denied")
@@ -55,7 +56,7 @@ class Recorder:
         path = self._directory / f"{self._number:06}{_SUFFIX}"
         head = [f"{request.method} {request.url}", f"received {utc_text(reply.received_at)}", f"HTTP {reply.status}"]
         head += [f"{name}: {redacted(value)}" for name, value in reply.headers if name not in _LEFT_OUT]
-        body = reply.body if 200 <= reply.status < 300 else _redacted_bytes(reply.body)
+        body = reply.body if reply.is_success else _redacted_bytes(reply.body)
         try:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(fd, "wb") as file:

@@ -69,6 +69,11 @@ class Reply:
     received_at: float
     took_s: float = 0.0
 
+    @property
+    def is_success(self) -> bool:
+        """2xx."""
+        return 200 <= self.status < 300
+
     def header(self, name: str) -> str | None:
         """The first value of a header, or None; `name` in lower case."""
         return next((value for key, value in self.headers if key == name), None)

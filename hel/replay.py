@@ -51,7 +51,7 @@ async def replay(
             try:
                 request, reply = await anyio.to_thread.run_sync(recording.read, path)
                 url = request.url
-                if not 200 <= reply.status < 300:
+                if not reply.is_success:
                     continue
                 page = pager(url).read(request, reply)
             except ReplyError as error:

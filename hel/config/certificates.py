@@ -40,14 +40,16 @@ class Tls:
         context.minimum_version = _VERSIONS[self.min_version]
         if self.ca is not None:
             try:
-                context.load_verify_locations(cadata=self.ca)
+                # Only the comments between the certificates may hold more than ASCII, and OpenSSL skips them.
+                context.load_verify_locations(cadata=self.ca.encode("ascii", "replace").decode())
             except (ssl.SSLError, ValueError):
                 raise CertificateError("ca", "no CA certificate in PEM in it (-----BEGIN CERTIFICATE-----)") from None
         if self.cert is not None:
             cert = self.cert.get_secret_value()
             key = cert if self.key is None else self.key.get_secret_value()
-            _check_pair(cert, key, "client_cert" if self.key is None else "client_key")
-            with _as_file(cert) as cert_path, _as_file(key) as key_path:
+            key_is_in = "client_cert" if self.key is None else "client_key"
+            _check_pair(cert, key, key_is_in)
+            with _as_file(cert, "client_cert") as cert_path, _as_file(key, key_is_in) as key_path:
                 try:
                     context.load_cert_chain(cert_path, key_path)
                 except OSError as error:
@@ -94,11 +96,11 @@ def _check_pair(cert: str, key: str, key_is_in: str) -> None:
 
 
 @contextmanager
-def _as_file(text: str) -> Iterator[str]:
+def _as_file(text: str, what: str) -> Iterator[str]:
     """A path at which OpenSSL can read this text, which lies on no disk: the end of a pipe."""
     data = text.encode()
     if len(data) > _MAX_BYTES:
-        raise CertificateError("client_cert", f"it is larger than {_MAX_BYTES:,} bytes (is it the right file?)")
+        raise CertificateError(what, f"it is larger than {_MAX_BYTES:,} bytes (is it the right file?)")
     read_end, write_end = os.pipe()
     try:
         try:

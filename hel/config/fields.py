@@ -128,6 +128,11 @@ Count = Annotated[int, Field(ge=1, le=10_000_000)]
 """How many of something: at least one."""
 
 
+def is_true(value: Any) -> bool:
+    """Whether a value, as given, will be read as true."""
+    return value is True or (isinstance(value, str) and _BOOLEANS.get(value, False))
+
+
 def _read_boolean(value: Any) -> Any:
     """YAML 1.2 has two booleans in three spellings; pydantic alone would take `yes`, `on` and `1` too."""
     if not isinstance(value, str):

@@ -6,7 +6,7 @@ Nothing is loaded in part: either everything that was asked for is right, or a `
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -28,6 +28,9 @@ MAX_VALUES = 500_000
 """The most values that a file's aliases may multiply into."""
 
 _AUTH: TypeAdapter[BearerAuth | OAuth2Auth | None] = TypeAdapter(Auth | None)
+_TLS = TypeAdapter(TlsConfig)
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +187,7 @@ class _Loader:
             self.problems.append(Problem(detail["msg"], keys, place, origin))
 
     def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> dict[str, Secrets]:
-        """The chosen sources' secrets; left out is one whose `auth` is wrong, though not for an unset placeholder."""
+        """The chosen sources' secrets; left out are those of an `auth` or `tls` that is wrong, not just unknown."""
         reader = SecretReader(self._environ)
         found = {name: reader.read(ways, ("sources", name)) for name, ways in self._ways(data, chosen)}
         self.problems += [self._placed(problem) for problem in reader.problems]
@@ -195,20 +198,18 @@ class _Loader:
         return replace(problem, place=self._document.place(problem.keys))
 
     def _ways(self, data: Mapping[str, Any], chosen: list[str]) -> Iterator[tuple[str, Ways]]:
-        context = {"base": self._path.absolute().parent}
         for name in chosen:
             source = data["sources"][name]
-            if not isinstance(source, Mapping):
-                continue
-            tls = {} if source.get("tls") in (None, EMPTY) else _known(source.get("tls"))
-            try:
-                auth = _AUTH.validate_python(_known(source.get("auth")), context=context)
-                yield (
-                    name,
-                    (auth, TlsConfig.model_validate({} if tls in (None, EMPTY) else _known(tls), context=context)),
-                )
-            except ValidationError:
-                continue
+            if isinstance(source, Mapping):
+                tls = {} if source.get("tls") in (None, EMPTY) else source["tls"]
+                yield name, (self._right(_AUTH, source.get("auth")), self._right(_TLS, tls))
+
+    def _right(self, kind: TypeAdapter[_Kind], section: Any) -> _Kind | None:
+        """As much of a section as is known, or None where that is wrong, which was said before."""
+        try:
+            return kind.validate_python(_known(section), context={"base": self._path.absolute().parent})
+        except ValidationError:
+            return None
 
     def _plain(self, value: Value, keys: Keys, chosen: set[str]) -> Any:
         """A value as pydantic takes it."""
@@ -231,9 +232,9 @@ class _Loader:
             return UNKNOWN
 
 
-def _known(auth: Any) -> Any:
-    """As much of an `auth` section as is known, for a look at the secrets that it names."""
-    if not isinstance(auth, Mapping):
-        return auth
-    known = {key: value for key, value in auth.items() if value is not UNKNOWN}
-    return {**known, "token_url": "https://unknown.invalid/"} if auth.get("token_url") is UNKNOWN else known
+def _known(section: Any) -> Any:
+    """As much of an `auth` or `tls` section as is known, for a look at the secrets that it names."""
+    if not isinstance(section, Mapping):
+        return section
+    known = {key: value for key, value in section.items() if value is not UNKNOWN}
+    return {**known, "token_url": "https://unknown.invalid/"} if section.get("token_url") is UNKNOWN else known

@@ -21,8 +21,8 @@ _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A
 
 
-Ways = tuple[BearerAuth | OAuth2Auth | None, TlsConfig]
-"""How a source proves who it is: its `auth` and `tls` sections."""
+Ways = tuple[BearerAuth | OAuth2Auth | None, TlsConfig | None]
+"""How a source proves who it is: its `auth` and `tls` sections; None for an `auth` left out, and for what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +83,10 @@ class SecretReader:
             token = self._texts.read("token", auth.token_env, auth.token_file, (*keys, "auth"), _VISIBLE)
             found = Secrets(token=token, origins=_origins({"token": token}))
         elif isinstance(auth, OAuth2Auth):
-            if auth.refresh_token_file is not None:
+            if auth.refresh_token_file is not None and tls is not None:
                 self._check_own(auth.refresh_token_file, ways, keys)
             found = self._read_oauth2(auth, (*keys, "auth"))
-        return replace(found, tls=self._read_tls(tls, (*keys, "tls")))
+        return found if tls is None else replace(found, tls=self._read_tls(tls, (*keys, "tls")))
 
     def _read_oauth2(self, auth: OAuth2Auth, keys: Keys) -> Secrets:
         read, allowed = self._texts.read, _VISIBLE_OR_SPACE

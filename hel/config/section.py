@@ -12,10 +12,10 @@ from typing import Annotated, Any, Self, get_args, get_origin
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
 
-from hel.config.values import EMPTY, UNKNOWN
+from hel.config.values import EMPTY, UNKNOWN, Blank
 from hel.config.words import closest, explain
 
-Conflict = tuple[tuple[str, ...], str]
+Conflict = tuple[tuple[str | int, ...], str]
 """Where a rule between keys is broken, as the path of a key below the section (empty for the section), and how."""
 
 CUSTOM = "hel"
@@ -66,7 +66,11 @@ class Section(BaseModel):
                 details = [cls._again(detail) for detail in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
         given = cls.completed(cls._filled(given))
-        details = [InitErrorDetails(type=wrong(text), loc=loc, input=None) for loc, text in cls.conflicts(given)]
+        details = [
+            InitErrorDetails(type=wrong(text), loc=loc, input=None)
+            for loc, text in cls.conflicts(given)
+            if not isinstance(_value_at(given, loc), Blank)  # of which all has been said
+        ]
         try:
             section = handler(dict(given))
         except ValidationError as error:
@@ -113,6 +117,16 @@ class Section(BaseModel):
         if tag and isinstance(value, Mapping):
             loc = (*loc, tag)
         return InitErrorDetails(type=error, loc=loc, input=None)
+
+
+def _value_at(given: Any, loc: tuple[str | int, ...]) -> Any:
+    """What stands at a key below the section; None where there is nothing."""
+    for part in loc:
+        if isinstance(part, int) and isinstance(given, list | tuple):
+            given = given[part]
+        else:
+            given = given.get(part) if isinstance(given, Mapping) else None
+    return given
 
 
 def keys_of(section: type[Section]) -> list[str]:

@@ -8,10 +8,22 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field
 
 from hel.config.auth import Auth
-from hel.config.fields import Count, Dotted, Flag, Label, Origin, Seconds, SecondsOrZero, SourceUrl, is_plain_http
+from hel.config.fields import (
+    Count,
+    Dotted,
+    Flag,
+    Label,
+    Origin,
+    Seconds,
+    SecondsOrZero,
+    SourceUrl,
+    is_plain_http,
+    is_true,
+)
 from hel.config.resilience import Limits, Resilience
 from hel.config.section import Conflict, Section, wrong
 from hel.config.tls import TlsConfig
+from hel.config.values import UNKNOWN
 
 OKTA_LOG_PATH = "/api/v1/logs"
 OKTA_MAX_LIMIT = 1000
@@ -171,11 +183,15 @@ def _bad_parameters(given: Mapping[str, Any], params: Mapping[str, Any]) -> Iter
 def _insecure(given: Mapping[str, Any]) -> Iterator[Conflict]:
     """Where a credential would go out for everybody to read."""
     auth, origins = given.get("auth"), given.get("allowed_origins")
-    if not isinstance(auth, Mapping) or given.get("allow_insecure_http") in {True, "true", "True", "TRUE"}:
+    may = given.get("allow_insecure_http")
+    if not isinstance(auth, Mapping) or is_true(may) or may is UNKNOWN:
         return
-    places = [(("url",), given.get("url")), (("auth", "token_url"), auth.get("token_url"))]
+    places: list[tuple[tuple[str | int, ...], Any]] = [
+        (("url",), given.get("url")),
+        (("auth", "token_url"), auth.get("token_url")),
+    ]
     if isinstance(origins, list | tuple):
-        places += [(("allowed_origins",), origin) for origin in origins]
+        places += [(("allowed_origins", at), origin) for at, origin in enumerate(origins)]
     for keys, url in places:
         if isinstance(url, str) and is_plain_http(url):
             yield keys, _PLAIN_HTTP

@@ -5,12 +5,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from hel.config.fields import EnvName, Flag, LocatedPath
+from hel.config.fields import EnvName, Flag, LocatedPath, is_true
 from hel.config.section import Conflict, Section
 
 _OFF = frozenset(
-    {"verify", "insecure", "insecure_skip_verify", "verify_certificates", "skip_verify", "verify_hostname"}
+    {"verify", "verify_certificate", "verify_certificates", "verify_hostname", "check_hostname", "validate_certs"}
+    | {"insecure", "insecure_skip_verify", "skip_verify", "ssl_verify", "tls_verify", "verification_mode"}
 )
+"""What other programs call the switch."""
 
 
 class TlsConfig(Section):
@@ -51,7 +53,7 @@ class TlsConfig(Section):
         def names(what: str) -> bool:
             return given.get(f"{what}_file") is not None or given.get(f"{what}_env") is not None
 
-        if given.get("ca_only") in {True, "true", "True", "TRUE"} and not names("ca"):
+        if is_true(given.get("ca_only")) and not names("ca"):
             yield ("ca_only",), "there is no CA to trust alone (add 'ca_file: PATH' or 'ca_env: NAME')"
         if names("client_key") and not names("client_cert"):
             where = "client_key_file" if given.get("client_key_file") is not None else "client_key_env"

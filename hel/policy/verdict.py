@@ -106,7 +106,7 @@ def judge(reply: Reply, stage: Stage, facts: Facts, names: HeaderNames = rate_he
         facts: What the words depend on.
         names: The rate-limit headers' names.
     """
-    if 200 <= reply.status < 300:
+    if reply.is_success:
         return TAKE
     trouble = _trouble(reply, stage, names)
     action, error = TABLE[trouble]

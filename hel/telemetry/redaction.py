@@ -8,6 +8,8 @@ was sent in its error text, and that text is shown. One register for the process
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import chain
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6
@@ -16,33 +18,71 @@ _MOST = 20_000
 
 
 class Register:
-    """What must not be shown, the newest last; of very many the oldest are forgotten (tokens come every hour).
+    """What must not be shown.
 
+    Of very many that were minted (tokens come every hour) the oldest are forgotten; those of the configuration never.
     A secret shorter than six characters is not looked for: words would be full of holes.
+
+    Args:
+        most: How many ways of writing what was minted are remembered.
     """
 
-    def __init__(self) -> None:
-        self._forms: OrderedDict[str, None] = OrderedDict()
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self._kept: dict[str, None] = {}
+        self._minted: OrderedDict[str, None] = OrderedDict()
+        self._longest = 0
 
-    def conceal(self, secret: str) -> None:
-        """Hide a secret from now on, also as a URL, a form or JSON write it; of a key's text each long piece."""
-        is_key = "-----BEGIN" in secret or secret.startswith("{")
-        for text in (secret, *(_PIECE.findall(secret) if is_key else ())):
-            for form in (text, quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]):
-                if len(form) >= _SHORTEST:
-                    self._forms[form] = None
-                    self._forms.move_to_end(form)
-        while len(self._forms) > _MOST:
-            self._forms.popitem(last=False)
+    def conceal(self, secret: str, *, for_good: bool = False) -> None:
+        """Hide a secret from now on, also as a URL, a form or JSON write it; of a key's text each long piece.
+
+        Args:
+            secret: The secret.
+            for_good: It is never forgotten: the configuration names it.
+        """
+        for form in _forms(secret):
+            self._longest = max(self._longest, len(form))
+            if for_good:
+                self._kept[form] = None
+            else:
+                self._minted[form] = None
+                self._minted.move_to_end(form)
+        while len(self._minted) > self._most:
+            self._minted.popitem(last=False)
 
     def redacted(self, text: str) -> str:
         """The text with `***` where a secret stood."""
-        for form in self._forms:
-            if form in text:
-                text = text.replace(form, "***")
+        found = [form for form in chain(self._kept, self._minted) if form in text]
+        for form in sorted(found, key=len, reverse=True):  # one may be a part of another
+            text = text.replace(form, "***")
         return text
+
+    def redacted_start(self, text: str, length: int) -> str:
+        """So many characters of the redacted text at most; however long the text is, no more of it is looked at.
+
+        What is cut off ends no secret in its middle, which nobody would know for one any more.
+        """
+        seen = text[: 4 * length + 2 * self._longest]
+        shown = self.redacted(seen)
+        if len(seen) < len(text):
+            shown = shown[: max(0, len(shown) - self._longest)]
+        return shown[:length]
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The ways in which a secret may be written, each long enough to be looked for."""
+    is_key = "-----BEGIN" in secret or secret.startswith("{")
+    pieces = _PIECE.findall(secret.replace("\\n", "\n").replace("\\r", "\n")) if is_key else []
+    for text in (secret, *pieces):
+        escaped = (
+            quote(text, safe="", errors="surrogatepass"),
+            quote_plus(text, errors="surrogatepass"),
+            json.dumps(text)[1:-1],
+        )
+        yield from (form for form in (text, *escaped) if len(form) >= _SHORTEST)
 
 
 _REGISTER = Register()
 conceal = _REGISTER.conceal
 redacted = _REGISTER.redacted
+redacted_start = _REGISTER.redacted_start
