@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test soak lint reference requirements clean
+.PHONY: run test soak lint audit reference requirements clean
 
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
@@ -22,6 +22,9 @@ lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+audit: $(VENV)/.ready  ## Known vulnerabilities of what is pinned; those that can't be looked up are listed as such.
+	@$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip --progress-spinner off
 
 reference: $(VENV)/.ready  ## Write the configuration's reference into the README anew.
 	@$(BIN)/python -m hel.config.reference README.md

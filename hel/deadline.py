@@ -23,8 +23,11 @@ class Deadline:
         Raises:
             TimeoutError: It was.
         """
-        async with asyncio.timeout(self._within_s) as self._timeout:
-            yield
+        try:
+            async with asyncio.timeout(self._within_s) as self._timeout:
+                yield
+        finally:
+            self._timeout = None
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from hel.policy.verdict import Action
 from hel.recording import Recorder
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
-from hel.telemetry.redaction import conceal_passing
+from hel.telemetry.redaction import conceal
 from hel.transport.client import Transport
 from hel.tries import Tries
 
@@ -152,7 +152,7 @@ class Exchange:
             else:
                 self._limiter.answered(reading if self._rules.respect_headers else None, self._clock.monotonic())
             if signed is not None and (reply is None or not reply.is_success):
-                conceal_passing(signed.headers.get("dpop", ""))  # what went wrong may repeat what was sent
+                conceal(signed.headers.get("dpop", ""))  # what went wrong may repeat what was sent
         renewal = self._credential.learn(signed, reply)
         self._say_answered(reply, reading)
         if self._recorder is not None:

@@ -10,6 +10,7 @@ from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, pack_keys, split_k
 from hel.errors import LineTooLongError
 from hel.events import Line, LineMaker, parse_time
 from hel.records import Batch, Checkpoint, Page, Skipped
+from hel.telemetry.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,12 @@ class Memory:
             if self._ground.take(key):
                 met += key
             elif not is_known and self._is_too_long(line):
-                skipped.append(Skipped(len(line.text), line.ts, line.id.decode() if line.id else None))
+                skipped.append(Skipped(len(line.text), line.ts, printable(line.id.decode()) if line.id else None))
             elif not is_known:
                 lines.append(line.text)
                 keys += key
-            if identity is not None and not is_known:
+            if self._seen is not None and identity is not None and not is_known:
+                self._seen.add(identity)
                 ids += identity
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
@@ -119,10 +121,15 @@ class Memory:
 
     def _check_lengths(self, made: list[tuple[bytes, Line]]) -> None:
         """See whether every line that is new may be written, before anything is taken for delivered."""
-        if self._limit is None or self._limit.skips:
+        if self._limit is None or self._limit.skips or not any(self._is_too_long(line) for _, line in made):
             return
+        ground, ids = Delivered(self._ground.left()), set[bytes]()
         for event, line in made:
-            if self._is_too_long(line) and not self._was_delivered(event, line):
+            identity, is_known = self._recognise(line)
+            is_known = is_known or identity in ids
+            if identity is not None:
+                ids.add(identity)
+            if not ground.take(key_of(event)) and not is_known and self._is_too_long(line):
                 raise LineTooLongError(
                     f"an event's line is {len(line.text):,} bytes long, more than the {self._limit.max_bytes:,} of "
                     f"`limits.max_line_bytes` (its time: {line.ts or 'none'})",
@@ -130,19 +137,12 @@ class Memory:
                     "such events out with `limits.on_long_line: skip`",
                 )
 
-    def _was_delivered(self, event: bytes, line: Line) -> bool:
-        is_seen = self._seen is not None and line.key is not None and key_of(line.key) in self._seen
-        return is_seen or key_of(event) in self._ground.left()
-
     def _recognise(self, line: Line) -> tuple[bytes | None, bool]:
         """The key of a line's ID, None where it has none or nobody asks, and whether it was delivered before."""
         if self._seen is None or line.key is None:
             return None, False
         identity = key_of(line.key)
-        if identity in self._seen:
-            return identity, True
-        self._seen.add(identity)
-        return identity, False
+        return identity, identity in self._seen
 
     def _move(
         self, page: Page, newest: tuple[float | None, str | None], keys: bytes, now: float, *, is_closing: bool

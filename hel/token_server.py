@@ -32,7 +32,7 @@ class TokenServer:
         rules: How its requests are policed.
         facts: What error messages depend on.
         clock: Times the waits.
-        log: Told of each further attempt.
+        log: Told of each further attempt, and of each pause.
     """
 
     def __init__(self, transport: Transport, rules: Rules, facts: Facts, clock: Clock, log: Log) -> None:
@@ -40,6 +40,7 @@ class TokenServer:
         self._rules = rules
         self._facts = facts
         self._clock = clock
+        self._log = log
         self._tries = Tries(rules, self._hold, clock, log)
         self._held_until = 0.0
         self._failures = 0
@@ -58,6 +59,8 @@ class TokenServer:
                 "nothing to do: Hel asks again then; if it happens often, look at who else uses this app",
             )
         if wait_s > 0:
+            until = utc_text(self._clock.now() + wait_s)
+            self._log.info("token.paused", wait_s=round(wait_s, 1), until=until)
             await self._clock.sleep(wait_s)
         try:
             result = await self._tries.run(attempt)
@@ -72,6 +75,8 @@ class TokenServer:
     async def send(self, request: Request, hear: Hear) -> Reply:
         """One send; its answer, unless a later attempt may bring another one, which is to be signed anew.
 
+        A refusal that asks to be left alone is heeded by the attempts after this one.
+
         Raises:
             AttemptError: There is no answer, or one of a server in trouble.
         """
@@ -81,8 +86,13 @@ class TokenServer:
             raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         hear(reply)
         judged = verdict.judge(reply, Stage.TOKEN, self._facts)
-        if judged.action is Action.AGAIN:
-            raise failure(judged, reply, self._rules)
+        if judged.action is Action.TAKE:
+            return reply
+        failed = failure(judged, reply, self._rules)
+        if failed.may_pass:
+            raise failed
+        if failed.asked_wait_s is not None:
+            self._hold(self._clock.monotonic() + failed.asked_wait_s)
         return reply
 
     def _hold(self, until: float) -> None:

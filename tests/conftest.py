@@ -1,3 +1,5 @@
+from collections import OrderedDict
+
 import pytest
 from hypothesis import settings
 
@@ -8,3 +10,10 @@ settings.load_profile("hel")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_concealed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process knows its secrets to its end; but what one test hides, the next may show."""
+    monkeypatch.setattr("hel.telemetry.redaction._REGISTER._kept", {})
+    monkeypatch.setattr("hel.telemetry.redaction._REGISTER._passing", OrderedDict())

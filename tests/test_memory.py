@@ -1,9 +1,14 @@
 from collections import Counter
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hel.dedupe import SeenIds, key_of
+from hel.errors import LineTooLongError
 from hel.events import LineMaker
-from hel.memory import Memory
-from hel.records import Batch, Checkpoint, Page, Request
+from hel.memory import LineLimit, Memory
+from hel.records import Batch, Checkpoint, Page, Request, Skipped
 
 NOON = 1_777_636_800.0
 NEXT = Request("GET", "https://org/next")
@@ -14,9 +19,15 @@ def event(uuid: str, published: str = "2026-05-01T12:00:00Z") -> bytes:
     return f'{{"uuid":"{uuid}","published":"{published}"}}'.encode()
 
 
-def memory(*delivered: bytes, seen: bool = True, whole_ticks: bool = False) -> Memory:
+def memory(
+    *delivered: bytes,
+    seen: SeenIds | bool = True,
+    whole_ticks: bool = False,
+    limit: LineLimit | None = None,
+) -> Memory:
     ground = Counter(map(key_of, delivered))
-    return Memory(Checkpoint("q"), ground, SeenIds(100) if seen else None, whole_ticks=whole_ticks)
+    known = SeenIds(100) if seen is True else seen
+    return Memory(Checkpoint("q"), ground, None if known is False else known, whole_ticks=whole_ticks, limit=limit)
 
 
 def made(known: Memory, *events: bytes, last: bool = False, resume: str = "https://org/next") -> Batch:
@@ -144,3 +155,159 @@ def test_starting_over_leaves_out_what_the_state_says_was_delivered() -> None:
     made(known, event("a"), event("b"))
     known.start_over(Checkpoint("q", "elsewhere", overlapping=True), Counter(map(key_of, (event("a"), event("b")))))
     assert uuids(made(known, event("b"), event("c"), event("a"))) == ["c"]
+
+
+def long_event(uuid: str, pad: int = 500) -> bytes:
+    return f'{{"uuid":"{uuid}","published":"2026-05-01T12:00:00Z","pad":"{"x" * pad}"}}'.encode()
+
+
+def length(event: bytes) -> int:
+    return len(MAKER.line(event, NOON).text)
+
+
+FAIL, SKIP = LineLimit(300, skips=False), LineLimit(300, skips=True)
+
+
+def test_a_line_of_just_the_longest_length_passes_and_one_byte_more_does_not() -> None:
+    most = length(long_event("a", 400))
+    for skips in (True, False):
+        assert made(memory(limit=LineLimit(most, skips=skips)), long_event("a", 400)).count == 1
+    batch = made(memory(limit=LineLimit(most - 1, skips=True)), long_event("a", 400))
+    assert (batch.count, batch.skipped[0].bytes) == (0, most)
+    with pytest.raises(LineTooLongError):
+        made(memory(limit=LineLimit(most - 1, skips=False)), long_event("a", 400))
+
+
+def test_a_line_that_is_too_long_is_named_by_its_length_its_time_and_the_bound() -> None:
+    with pytest.raises(LineTooLongError) as caught:
+        made(memory(limit=LineLimit(1000, skips=False)), event("a"), long_event("b", 2000))
+    size = f"{length(long_event('b', 2000)):,}"
+    assert caught.value.message == (
+        f"an event's line is {size} bytes long, more than the 1,000 of `limits.max_line_bytes` "
+        "(its time: 2026-05-01T12:00:00Z)"
+    )
+    assert "`limits.on_long_line: skip`" in caught.value.fix
+    assert not caught.value.counts, "it is no failure of the API"
+
+
+@pytest.mark.parametrize("dedupes", [True, False])
+def test_where_a_long_line_fails_nothing_of_its_page_is_taken_and_with_a_higher_bound_all_of_it_comes_once(
+    dedupes: bool,
+) -> None:
+    seen = SeenIds(100) if dedupes else False
+    known = memory(event("z"), seen=seen, limit=FAIL)
+    made(known, event("y"))
+    stood = known.checkpoint
+    page = [event("z"), event("a"), long_event("b"), event("c")]
+    for _ in range(2):
+        with pytest.raises(LineTooLongError):
+            made(known, *page, last=True)
+        assert known.checkpoint == stood
+        known.begin_tick()
+    raised = memory(event("z"), seen=seen, limit=LineLimit(10_000, skips=False))
+    assert uuids(made(raised, *page)) == ["a", "b", "c"]
+
+
+def test_in_whole_ticks_a_long_line_on_a_later_page_lets_the_tick_be_made_again_without_a_double() -> None:
+    known = memory(seen=False, whole_ticks=True, limit=FAIL)
+    for new in (["a"], []):
+        known.begin_tick()
+        assert known.checkpoint.resume is None
+        assert uuids(made(known, event("a"), resume="2")) == new
+        with pytest.raises(LineTooLongError):
+            made(known, long_event("b"), last=True, resume="3")
+
+
+def test_after_a_long_line_failed_the_same_memory_takes_a_page_without_it_as_if_nothing_had_been() -> None:
+    known = memory(event("z"), limit=FAIL)
+    with pytest.raises(LineTooLongError):
+        made(known, event("z"), event("a"), long_event("b"))
+    batch = made(known, event("z"), event("a"))
+    assert (uuids(batch), batch.met) == (["a"], key_of(event("z")))
+
+
+def test_a_long_line_that_was_delivered_before_does_not_fail() -> None:
+    """The bound was lowered, or the event lies on ground that an overlap meets again."""
+    by_ground = memory(long_event("a"), seen=False, limit=FAIL)
+    assert uuids(made(by_ground, long_event("a"), event("b"))) == ["b"]
+    by_id = memory(seen=SeenIds(100, [key_of(b'"a"')]), limit=FAIL)
+    assert uuids(made(by_id, long_event("a"), event("b"))) == ["b"]
+    twice = memory(long_event("a"), limit=FAIL)
+    assert uuids(made(twice, long_event("a"), long_event("a"), event("b"))) == ["b"], "its second copy is known by then"
+
+
+def test_a_long_line_fails_though_one_like_it_was_delivered_if_this_one_was_not() -> None:
+    """Two equal events are two; the one that is new is neither dropped nor skipped."""
+    known = memory(long_event("a"), seen=False, limit=FAIL)
+    with pytest.raises(LineTooLongError):
+        made(known, long_event("a"), long_event("a"))
+    assert made(known, long_event("a")).met == key_of(long_event("a"))
+
+
+def test_skipping_leaves_a_long_line_out_and_says_how_long_it_is_and_which_one() -> None:
+    batch = made(memory(limit=SKIP), event("a"), long_event("b"), event("c"), b'{"pad":"' + b"x" * 500 + b'"}')
+    assert uuids(batch) == ["a", "c"]
+    assert batch.keys == key_of(event("a")) + key_of(event("c"))
+    assert batch.skipped == (
+        Skipped(length(long_event("b")), "2026-05-01T12:00:00Z", '"b"'),
+        Skipped(length(b'{"pad":"' + b"x" * 500 + b'"}'), None, None),
+    )
+    assert batch.checkpoint is not None
+    assert batch.checkpoint.events == 2
+
+
+def test_an_id_without_end_is_not_said_whole() -> None:
+    """A hostile event would else be written to the log instead of to the output."""
+    (skipped,) = made(memory(limit=SKIP), long_event("b" * 100_000)).skipped
+    assert skipped.bytes > 100_000
+    assert skipped.id is not None
+    assert len(skipped.id) < 1000
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_a_long_line_of_a_page_that_is_asked_for_again_is_skipped_once(seen: bool) -> None:
+    known = memory(seen=seen, limit=SKIP)
+
+    def page(*events: bytes) -> Batch:
+        return known.take("okta", Page(list(events), None, None, again=True), MAKER, NOON, last=True)
+
+    first = page(event("a"), long_event("b"))
+    assert (uuids(first), len(first.skipped)) == (["a"], 1)
+    again = page(event("a"), long_event("b"), event("c"), long_event("d"))
+    assert uuids(again) == ["c"]
+    assert [skipped.id for skipped in again.skipped] == ['"d"']
+    assert page(event("a"), long_event("b"), event("c"), long_event("d")).skipped == ()
+
+
+def test_a_long_line_that_was_delivered_before_is_not_said_to_be_skipped() -> None:
+    batch = made(memory(long_event("a"), seen=False, limit=SKIP), long_event("a"), event("b"))
+    assert (uuids(batch), batch.skipped, batch.met) == (["b"], (), key_of(long_event("a")))
+
+
+EVENTS = st.sampled_from([event(name) for name in "ab"] + [long_event(name) for name in "abc"] + [b"{}", b'{"x":1}'])
+
+
+@given(st.lists(EVENTS, max_size=4), st.lists(EVENTS, max_size=8), st.booleans())
+def test_without_skipping_a_page_fails_as_a_whole_or_every_new_event_of_it_is_delivered(
+    delivered: list[bytes], page: list[bytes], seen: bool
+) -> None:
+    unlimited, limited = memory(*delivered, seen=seen), memory(*delivered, seen=seen, limit=FAIL)
+    expected = made(unlimited, *page)
+    too_long = any(len(line) > FAIL.max_bytes for line in expected.lines.splitlines(keepends=True))
+    if too_long:
+        with pytest.raises(LineTooLongError):
+            made(limited, *page)
+    else:
+        assert made(limited, *page) == expected
+
+
+@given(st.lists(EVENTS, max_size=4), st.lists(EVENTS, max_size=8), st.booleans())
+def test_skipping_leaves_out_the_long_lines_and_nothing_else(
+    delivered: list[bytes], page: list[bytes], seen: bool
+) -> None:
+    expected = made(memory(*delivered, seen=seen), *page)
+    batch = made(memory(*delivered, seen=seen, limit=SKIP), *page)
+    lines = expected.lines.splitlines(keepends=True)
+    assert batch.lines.splitlines(keepends=True) == [line for line in lines if len(line) <= SKIP.max_bytes]
+    assert [skipped.bytes for skipped in batch.skipped] == [len(line) for line in lines if len(line) > SKIP.max_bytes]
+    assert (batch.met, batch.ids) == (expected.met, expected.ids)

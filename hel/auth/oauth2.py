@@ -26,7 +26,7 @@ from hel.policy import diagnosis, verdict
 from hel.policy.diagnosis import Facts, Stage
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
-from hel.telemetry.redaction import conceal_passing
+from hel.telemetry.redaction import conceal
 
 _GRACE_S = 2.0
 
@@ -175,18 +175,18 @@ class OAuth2Credential:
                 jti=fresh_jti(),
                 issued_at=self._server_clock.now(),
             )
-            conceal_passing(assertion)
+            conceal(assertion)
         elif client.secret is not None:
             pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret.get_secret_value())}"
             basic = b64encode(pair.encode()).decode()
-            conceal_passing(basic)
+            conceal(basic)
             headers["authorization"] = f"Basic {basic}"
         else:
             form["client_id"] = client.client_id
         request = Request("POST", client.token_url, headers, urlencode(form).encode())
         if self._proof_key is not None:
             headers["dpop"] = self._proof(request, client.token_url)
-            conceal_passing(headers["dpop"])
+            conceal(headers["dpop"])
         return request
 
     def _proof(self, request: Request, server: str, access_token: str | None = None) -> str:
@@ -204,7 +204,7 @@ class OAuth2Credential:
     def _read(self, reply: Reply) -> Token:
         """The token of a successful answer; a new refresh token that came with it is kept."""
         token, rotated = read_grant(reply, self._client.scopes, self._facts)
-        conceal_passing(token.value.get_secret_value())
+        conceal(token.value.get_secret_value())
         if self._client.refresh_token is not None and rotated is not None:
             self._client.refresh_token.replace(rotated, self._log)
         scopes = " ".join(token.scopes)

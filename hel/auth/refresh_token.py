@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from hel.telemetry.log import Log
-from hel.telemetry.redaction import conceal_passing
+from hel.telemetry.redaction import conceal
 
 _TOKEN = re.compile(r"[\x20-\x7e]{1,65536}")  # VSCHAR, RFC 6749 appendix A.17
 
@@ -33,7 +33,7 @@ class RefreshToken:
         """
         if value == self.value.get_secret_value():
             return
-        conceal_passing(value)
+        conceal(value)
         self.value = SecretStr(value)
         if self._path is None:
             self._warn_once(log)
@@ -56,7 +56,7 @@ class RefreshToken:
             return False
         if text == self.value.get_secret_value() or not _TOKEN.fullmatch(text):
             return False
-        conceal_passing(text)
+        conceal(text)
         self.value = SecretStr(text)
         return True
 

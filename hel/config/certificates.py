@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 _VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+_BEGIN = "-----BEGIN CERTIFICATE-----"
 _MAX_BYTES = 60_000  # what a pipe takes at once on any system
 
 
@@ -43,7 +44,7 @@ class Tls:
                 # Only the comments between the certificates may hold more than ASCII, and OpenSSL skips them.
                 context.load_verify_locations(cadata=self.ca.encode("ascii", "replace").decode())
             except (ssl.SSLError, ValueError):
-                raise CertificateError("ca", "no CA certificate in PEM in it (-----BEGIN CERTIFICATE-----)") from None
+                raise _unreadable("ca", self.ca) from None
         if self.cert is not None:
             cert = self.cert.get_secret_value()
             key = cert if self.key is None else self.key.get_secret_value()
@@ -53,7 +54,7 @@ class Tls:
                 try:
                     context.load_cert_chain(cert_path, key_path)
                 except OSError as error:
-                    raise CertificateError("client_cert", f"OpenSSL refuses it: {error.strerror or error}") from None
+                    raise _refused(error) from None
         return context
 
 
@@ -70,6 +71,20 @@ class CertificateError(Exception):
         self.what = what
 
 
+def _unreadable(what: str, text: str) -> CertificateError:
+    if _BEGIN in text:
+        return CertificateError(what, "a certificate in it can't be read (copy it again, whole)")
+    return CertificateError(what, f"no certificate in PEM in it ({_BEGIN})")
+
+
+def _refused(error: OSError) -> CertificateError:
+    reason = getattr(error, "reason", None)
+    said = reason.replace("_", " ").lower() if isinstance(reason, str) else error.strerror
+    return CertificateError(
+        "client_cert", f"OpenSSL refuses it: {said} (copy it again, whole; an RSA key needs 2048 bits or more)"
+    )
+
+
 def _check_pair(cert: str, key: str, key_is_in: str) -> None:
     """See whether the key is that of the certificate; OpenSSL's own words for it are no help."""
     from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # loaded only for a certificate
@@ -79,7 +94,7 @@ def _check_pair(cert: str, key: str, key_is_in: str) -> None:
     try:
         public = load_pem_x509_certificate(cert.encode()).public_key()
     except (ValueError, UnsupportedAlgorithm):
-        raise CertificateError("client_cert", "no certificate in PEM in it (-----BEGIN CERTIFICATE-----)") from None
+        raise _unreadable("client_cert", cert) from None
     start = key.find("PRIVATE KEY-----")
     if start < 0:
         raise CertificateError(key_is_in, "no private key in PEM in it (name the key's own file in 'client_key_file')")

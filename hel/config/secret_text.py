@@ -83,7 +83,7 @@ class SecretText:
             self.problems.append(Problem(str(error), (*keys, key)))
             return None
         if not is_public:
-            conceal(value)
+            conceal(value, for_good=True)
             if file is not None and _is_exposed(file):
                 self.warnings.append(
                     Problem(

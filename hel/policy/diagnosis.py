@@ -112,10 +112,7 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
     url = facts.token_url if stage is Stage.TOKEN else facts.url
     message = f"the {stage} answered {reply.status}" + (f" ({said})" if str(said) else "") + f" for {url}"
     if reply.status < 400:
-        location = reply.header("location")
-        whither = f": a redirect to {printable(location.partition('?')[0])}, which is not followed" if location else ""
-        key = "token_url" if stage is Stage.TOKEN else "url"
-        return message + whither, f"set `{key}` to the address that answers itself"
+        return message + _whither(reply), _diversion_fix(reply, stage)
     if "dpop" in said.code.lower() or "dpop" in said.text.lower():
         return message, _dpop_fix(said, url, facts)
     if reply.status in {404, 405} and (moved := _without_admin(url)):
@@ -125,6 +122,18 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
     if stage is Stage.TOKEN:
         return message, _token_fix(reply.status, said, facts)
     return message, _api_fix(429 if is_throttled else reply.status, facts)
+
+
+def _whither(reply: Reply) -> str:
+    """Where a redirect leads; its query may hold a ticket or a token."""
+    location = re.split("[?#]", reply.header("location") or "", maxsplit=1)[0]
+    return f": a redirect to {printable(location)}, which is not followed" if location else ""
+
+
+def _diversion_fix(reply: Reply, stage: Stage) -> str:
+    if not reply.header("location"):
+        return "look at what answers there, which may be a proxy: nothing that Hel asks is answered so"
+    return f"set `{'token_url' if stage is Stage.TOKEN else 'url'}` to the address that answers itself"
 
 
 def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:

@@ -130,4 +130,17 @@ def _printable_lines(text: str) -> str:
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """No secret that was read or minted, whatever an API or a traceback repeats."""
-    return {name: redacted(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: _without_secrets(value) for name, value in event.items()}
+
+
+def _without_secrets(value: Any) -> Any:
+    """A field's value as it may be written; what is neither text, number, list nor mapping as Python shows it."""
+    if isinstance(value, str):
+        return redacted(value)
+    if value is None or isinstance(value, int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {redacted(str(name)): _without_secrets(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(part) for part in value]
+    return redacted(repr(value))

@@ -9,6 +9,5 @@ def printable(text: str, limit: int = 300) -> str:
     An API's error text, a file name or a header may hold escape sequences that a terminal would obey; and a secret
     that the cut went through would be known for one by nobody.
     """
-    start = redacted_start(text, limit + 1)
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start[:limit])
-    return shown + ("…" if len(start) > limit or len(text) > limit else "")
+    start = redacted_start(text, limit)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)

@@ -8,7 +8,6 @@ was sent in its error text, and that text is shown. One register for the process
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Iterator
 from itertools import chain
 from urllib.parse import quote, quote_plus
 
@@ -20,17 +19,17 @@ _MOST = 20_000
 class Register:
     """What must not be shown.
 
-    Of very many that were minted (tokens come every hour) the oldest are forgotten; those of the configuration never.
-    A secret shorter than six characters is not looked for: words would be full of holes.
+    Of very many that pass (tokens come every hour) the oldest are forgotten; those of the configuration never are. A
+    secret shorter than six characters is not looked for: words would be full of holes.
 
     Args:
-        most: How many ways of writing what was minted are remembered.
+        most: How many ways of writing a secret that passes are remembered.
     """
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
         self._kept: dict[str, None] = {}
-        self._minted: OrderedDict[str, None] = OrderedDict()
+        self._passing: OrderedDict[str, None] = OrderedDict()
         self._longest = 0
 
     def conceal(self, secret: str, *, for_good: bool = False) -> None:
@@ -38,48 +37,53 @@ class Register:
 
         Args:
             secret: The secret.
-            for_good: It is never forgotten: the configuration names it.
+            for_good: It is never forgotten: the configuration or the environment gave it.
         """
-        for form in _forms(secret):
-            self._longest = max(self._longest, len(form))
+        for form in self._forms(secret):
             if for_good:
                 self._kept[form] = None
             else:
-                self._minted[form] = None
-                self._minted.move_to_end(form)
-        while len(self._minted) > self._most:
-            self._minted.popitem(last=False)
+                self._passing[form] = None
+                self._passing.move_to_end(form)
+        while len(self._passing) > self._most:
+            self._passing.popitem(last=False)
 
     def redacted(self, text: str) -> str:
         """The text with `***` where a secret stood."""
-        found = [form for form in chain(self._kept, self._minted) if form in text]
+        found = [form for form in chain(self._kept, self._passing) if form in text]
         for form in sorted(found, key=len, reverse=True):  # one may be a part of another
             text = text.replace(form, "***")
         return text
 
     def redacted_start(self, text: str, length: int) -> str:
-        """So many characters of the redacted text at most; however long the text is, no more of it is looked at.
+        """So many characters of the redacted text at most, and `…` for the rest, which may be of any length.
 
-        What is cut off ends no secret in its middle, which nobody would know for one any more.
+        The cut goes through no secret, whose part nobody would know for one any more.
         """
         seen = text[: 4 * length + 2 * self._longest]
-        shown = self.redacted(seen)
-        if len(seen) < len(text):
+        shown, is_whole = self.redacted(seen), len(seen) == len(text)
+        if not is_whole:
             shown = shown[: max(0, len(shown) - self._longest)]
-        return shown[:length]
+        return shown if is_whole and len(shown) <= length else f"{shown[:length]}…"
 
-
-def _forms(secret: str) -> Iterator[str]:
-    """The ways in which a secret may be written, each long enough to be looked for."""
-    is_key = "-----BEGIN" in secret or secret.startswith("{")
-    pieces = _PIECE.findall(secret.replace("\\n", "\n").replace("\\r", "\n")) if is_key else []
-    for text in (secret, *pieces):
-        escaped = (
-            quote(text, safe="", errors="surrogatepass"),
-            quote_plus(text, errors="surrogatepass"),
-            json.dumps(text)[1:-1],
-        )
-        yield from (form for form in (text, *escaped) if len(form) >= _SHORTEST)
+    def _forms(self, secret: str) -> list[str]:
+        """The ways in which a secret may be written, each long enough to be looked for."""
+        is_key = "-----BEGIN" in secret or secret.startswith("{")
+        pieces = _PIECE.findall(secret.replace("\\n", "\n").replace("\\r", "\n")) if is_key else []
+        texts = (secret, *pieces)
+        forms = [
+            form
+            for text in texts
+            for form in (
+                text,
+                quote(text, safe="", errors="surrogatepass"),
+                quote_plus(text, errors="surrogatepass"),
+                json.dumps(text)[1:-1],
+            )
+            if len(form) >= _SHORTEST
+        ]
+        self._longest = max([self._longest, *map(len, forms)])
+        return forms
 
 
 _REGISTER = Register()

@@ -8,9 +8,11 @@ import asyncio
 import os
 import re
 import ssl
+from base64 import b64encode
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
+from urllib.parse import unquote
 
 import httpx
 
@@ -194,9 +196,13 @@ def _context(tls: Tls) -> ssl.SSLContext:
 
 
 def _conceal_proxy_passwords() -> None:
-    """A proxy's error must not show the password that the environment gives for it."""
+    """A proxy's error must not show the password that the environment gives for it, nor the header made of it."""
     for name, value in os.environ.items():
-        if name.lower().endswith("_proxy") and "@" in value:
-            password = value.rpartition("@")[0].rpartition(":")[2]
-            if password and not password.startswith("//"):
-                conceal(password)
+        if not name.lower().endswith("_proxy") or "@" not in value:
+            continue
+        user, _, written = value.rpartition("@")[0].rpartition("//")[2].partition(":")
+        if written:
+            password = unquote(written)
+            basic = b64encode(f"{unquote(user)}:{password}".encode(errors="surrogateescape")).decode()
+            for secret in (written, password, basic):
+                conceal(secret, for_good=True)

@@ -80,22 +80,45 @@ def _explain_tls(error: ssl.SSLError, origin: str) -> UnreachableError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return UnreachableError(
             f"the certificate of {origin} can't be trusted: {printable(error.verify_message)}",
-            "if a private CA signed it, name its file in `tls.ca_file` or SSL_CERT_FILE",
+            _CERTIFICATE_FIXES.get(error.verify_code, _ANY_CERTIFICATE_FIX),
             trouble=Trouble.CERTIFICATE,
         )
-    reason = (error.reason or "").upper()
-    if "CERTIFICATE_REQUIRED" in reason or "HANDSHAKE_FAILURE" in reason or "BAD_CERTIFICATE" in reason:
-        fix = "if the server wants a client certificate, name one in `tls.client_cert_file`, from a CA that it trusts"
-    elif "PROTOCOL" in reason or "VERSION" in reason:
-        fix = "the two share no TLS version: the server must speak TLS 1.2 or newer, and no less than `tls.min_version`"
-    else:
-        fix = "is that port an https one?"
+    reason = error.reason or ""
+    fix = next((fix for words, fix in _TLS_FIXES if any(word in reason for word in words)), _ANY_TLS_FIX)
     return UnreachableError(f"no TLS connection to {origin}: {printable(str(error))}", fix, trouble=Trouble.TLS)
+
+
+_ANY_CERTIFICATE_FIX = "if a private CA signed it, name its file in `tls.ca_file` or SSL_CERT_FILE"
+_DATED = "if this machine's clock is right, the server needs a new certificate"
+_MISNAMED = "check the domain in the URL; the server has a certificate for other names"
+_CERTIFICATE_FIXES = {9: _DATED, 10: _DATED, 62: _MISNAMED, 64: _MISNAMED}
+"""By OpenSSL's X509_V_ERR_* codes: not yet valid, expired, another host name, another address."""
+
+
+_TLS_FIXES = (
+    (("WRONG_VERSION_NUMBER", "HTTP_REQUEST"), "is that port an https one?"),
+    (
+        ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE"),
+        "if the server wants a client certificate, name one in `tls.client_cert_file`, from a CA that it trusts",
+    ),
+    (
+        ("VERSION", "PROTOCOL"),
+        "the two share no TLS version: the server must speak TLS 1.2 or newer, and no less than `tls.min_version`",
+    ),
+)
+"""By what OpenSSL's reason holds; the first that fits."""
+
+_ANY_TLS_FIX = (
+    "is that port an https one? If it is, the two may share no TLS version (the server must speak TLS 1.2 or newer, "
+    "and no less than `tls.min_version`), or it wants a client certificate (`tls.client_cert_file`)"
+)
 
 
 def _explain_break(error: httpx.HTTPError, origin: str) -> SourceError:
     """The connection was there, and what came over it was no answer, or not all of it."""
-    said = printable(str(error)) or type(error).__name__
+    said = printable(str(error).partition(": bytearray(")[0]) or type(error).__name__  # h11 quotes what came
+    if "_SWITCH_UPGRADE" in said:
+        said = "it answered 101, a switch to another protocol that nobody asked for"
     if "buffer limit" in said or "too long" in said:  # h11 tells it by its words alone
         return ReplyError(
             f"the head of the answer from {origin} is larger than 100 KiB",
@@ -103,8 +126,11 @@ def _explain_break(error: httpx.HTTPError, origin: str) -> SourceError:
             trouble=Trouble.TOO_LARGE,
         )
     is_cut = "complete message body" in said or "chunked" in said
+    fix = AGAIN_FIX
+    if "without sending a response" in said:
+        fix += "; if it never works, the server may want a client certificate (`tls.client_cert_file`)"
     return UnreachableError(
-        f"the connection to {origin} broke: {said}", AGAIN_FIX, trouble=Trouble.CUT if is_cut else Trouble.RESET
+        f"the connection to {origin} broke: {said}", fix, trouble=Trouble.CUT if is_cut else Trouble.RESET
     )
 
 
