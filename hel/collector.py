@@ -25,6 +25,7 @@ from hel.poller import Poller
 from hel.queue import BatchQueue
 from hel.recording import Recorder, recorded_sources
 from hel.replay import replay
+from hel.sharing import Shared, exchange_of
 from hel.sinks.adoption import Identify, adopt, unclaimed
 from hel.sinks.file import FileSink
 from hel.sinks.opening import check_output, open_sink
@@ -193,13 +194,13 @@ class Collector:
         self, queue: BatchQueue, nonces: Nonces, known: Store | None, recorders: Mapping[str, Recorder]
     ) -> AsyncIterator[list[Poller]]:
         """A poller a source, over one shared client."""
-        shared = assembly.Shared(Transports(self._clock), nonces, self._clock, self._log)
+        shared = Shared(Transports(self._clock), nonces, self._clock, self._log)
         pollers: list[Poller] = []
         async with AsyncExitStack() as parts:
             parts.push_async_callback(shared.aclose)
             for name, source in self._config.sources.items():
                 log = self._log.bind(source=name)
-                exchange = assembly.exchange(source, self._secrets[name], shared, recorders.get(name), log)
+                exchange = exchange_of(source, self._secrets[name], shared, recorders.get(name), log)
                 pollers.append(
                     Poller(
                         name,

@@ -130,36 +130,34 @@ class RefusedError(SourceError):
         self.status = status
 
 
-class UnreachableError(SourceError):
-    """No answer, or a part of one, or 5xx to the end.
+class TroubleError(SourceError):
+    """A request that left no answer, or one of no use.
 
     Args:
         message: What happened and where.
         fix: What to do about it.
-        trouble: What it was.
+        trouble: What it was; default: the class's usual one.
     """
 
     counts = True
+    trouble: Trouble
 
-    def __init__(self, message: str, fix: str = "", trouble: Trouble = Trouble.PASSING) -> None:
+    def __init__(self, message: str, fix: str = "", trouble: Trouble | None = None) -> None:
         super().__init__(message, fix)
-        self.trouble = trouble
+        if trouble is not None:
+            self.trouble = trouble
 
 
-class ReplyError(SourceError):
-    """The answer is not what the API's documentation promises.
+class UnreachableError(TroubleError):
+    """No answer, or a part of one, or 5xx to the end."""
 
-    Args:
-        message: What is wrong with it.
-        fix: What to do about it.
-        trouble: What it was.
-    """
+    trouble = Trouble.PASSING
 
-    counts = True
 
-    def __init__(self, message: str, fix: str = "", trouble: Trouble = Trouble.FOREIGN) -> None:
-        super().__init__(message, fix)
-        self.trouble = trouble
+class ReplyError(TroubleError):
+    """The answer is not what the API's documentation promises."""
+
+    trouble = Trouble.FOREIGN
 
 
 class LineTooLongError(SourceError):

@@ -16,6 +16,7 @@ from hel.errors import (
     SourceError,
     ThrottledError,
     Trouble,
+    TroubleError,
     UnreachableError,
 )
 from hel.policy import diagnosis, rate_headers
@@ -120,7 +121,7 @@ def judge(reply: Reply, stage: Stage, facts: Facts, names: HeaderNames = rate_he
 
 def judge_failure(error: SourceError) -> Verdict:
     """Judge what left no answer, or one that is of no use."""
-    trouble = error.trouble if isinstance(error, UnreachableError | ReplyError) else Trouble.UNSENDABLE
+    trouble = error.trouble if isinstance(error, TroubleError) else Trouble.UNSENDABLE
     return Verdict(TABLE[trouble].action, error)
 
 
