@@ -70,7 +70,7 @@ class Report:
             self._crossed("output", outcome.output)
         for tick in outcome.ticks.values():
             self._passed("events", in_words(tick))
-            if tick.pages and not tick.events and not tick.duplicates:
+            if tick.pages and not (tick.events or tick.duplicates or tick.skipped):
                 self._say(
                     "    no events: the time range or a filter may exclude them; try without `from` and `filter` first"
                 )

@@ -112,16 +112,20 @@ def _check_pair(cert: str, key: str, key_is_in: str) -> None:
 
 @contextmanager
 def _as_file(text: str, what: str) -> Iterator[str]:
-    """A path at which OpenSSL can read this text, which lies on no disk: the end of a pipe."""
+    """A path at which OpenSSL can read this text, which lies on no disk: memory, or the end of a pipe (macOS)."""
     data = text.encode()
     if len(data) > _MAX_BYTES:
         raise CertificateError(what, f"it is larger than {_MAX_BYTES:,} bytes (is it the right file?)")
-    read_end, write_end = os.pipe()
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("hel-tls", os.MFD_CLOEXEC)
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        descriptor, write_end = os.pipe()
+        with os.fdopen(write_end, "wb") as file:
+            file.write(data)
     try:
-        try:
-            os.write(write_end, data)
-        finally:
-            os.close(write_end)
-        yield f"/dev/fd/{read_end}"
+        yield f"/dev/fd/{descriptor}"
     finally:
-        os.close(read_end)
+        os.close(descriptor)

@@ -69,7 +69,7 @@ class SecretText:
             file: The file that holds it, or None.
             keys: The path of the section that names it.
             allowed: What it may consist of; None for anything, line breaks included.
-            is_public: It is none: it may be shown, and anybody may read its file.
+            is_public: It is none, unless there is a private key in it: it may be shown, and anybody may read its file.
         """
         if env is None and file is None:
             return None
@@ -82,7 +82,7 @@ class SecretText:
         except ValueError as error:
             self.problems.append(Problem(str(error), (*keys, key)))
             return None
-        if not is_public:
+        if not is_public or "PRIVATE KEY-----" in value:
             conceal(value, for_good=True)
             if file is not None and _is_exposed(file):
                 self.warnings.append(

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.certificates import CertificateError, Tls
 from hel.config.problems import Keys, Problem
@@ -113,10 +115,10 @@ class SecretReader:
         if len(self.problems) > known:
             return Tls()
         found = Tls(
-            ca.value.get_secret_value() if ca else None,
+            _pem(ca).get_secret_value() if ca else None,
             tls.ca_only,
-            cert.value if cert else None,
-            key.value if key else None,
+            _pem(cert) if cert else None,
+            _pem(key) if key else None,
             tls.min_version,
         )
         try:
@@ -154,6 +156,12 @@ class SecretReader:
             self.problems.append(Problem(f"{pem.origin}: {error}", (*keys, name)))
             return None
         return key
+
+
+def _pem(secret: Secret) -> SecretStr:
+    r"""PEM text; in a variable of one line, its line breaks may be written as `\n`."""
+    text = secret.value.get_secret_value()
+    return SecretStr(text.replace("\\n", "\n")) if "\n" not in text else secret.value
 
 
 def _origins(found: Mapping[str, Secret | None], more: Mapping[str, str] | None = None) -> Mapping[str, str]:

@@ -120,12 +120,13 @@ def _leaving_out(names: Collection[str]) -> structlog.typing.Processor:
 
 def _escape(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """What an API sends may hold escape sequences; a terminal must not act on them."""
-    return {name: _printable_lines(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: _printable(name, value) if isinstance(value, str) else value for name, value in event.items()}
 
 
-def _printable_lines(text: str) -> str:
-    """Each line printable; only a traceback has more than one."""
-    return "\n".join(printable(line, limit=2000) for line in text.split("\n"))
+def _printable(name: str, text: str) -> str:
+    """A field's text; only a traceback has more lines than one."""
+    lines = text.split("\n") if name == "exception" else [text]
+    return "\n".join(printable(line, limit=2000) for line in lines)
 
 
 def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -60,7 +60,7 @@ class Register:
 
         The cut goes through no secret, whose part nobody would know for one any more.
         """
-        seen = text[: 4 * length + 2 * self._longest]
+        seen = text[: 16 * length + 4 * self._longest]
         shown, is_whole = self.redacted(seen), len(seen) == len(text)
         if not is_whole:
             shown = shown[: max(0, len(shown) - self._longest)]

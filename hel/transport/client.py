@@ -133,7 +133,7 @@ class HttpTransport:
                 raise timed_out(request.origin, bounds.total_s) from None
         except (httpx.LocalProtocolError, httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise unsendable(request.origin) from None  # the cause quotes the header, which may be a secret
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ssl.SSLError) as error:  # httpcore 1.0.9 lets an alert behind the handshake through
             if response is None or response.is_success:
                 raise explain_failure(error, request.origin) from error
         except SourceError as error:

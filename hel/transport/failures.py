@@ -29,7 +29,11 @@ def timed_out(origin: str, within_s: float) -> UnreachableError:
     )
 
 
-def explain_failure(error: httpx.HTTPError, origin: str) -> SourceError:
+Failure = httpx.HTTPError | ssl.SSLError
+"""What the client raises where there is no answer."""
+
+
+def explain_failure(error: Failure, origin: str) -> SourceError:
     """What a failed request means."""
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
@@ -58,7 +62,7 @@ def explain_failure(error: httpx.HTTPError, origin: str) -> SourceError:
     return _explain_break(error, origin)
 
 
-def _is_refusal(cause: BaseException, error: httpx.HTTPError) -> TypeGuard[ssl.SSLError]:
+def _is_refusal(cause: BaseException, error: Failure) -> TypeGuard[ssl.SSLError]:
     """Whether one side would not have the other's TLS: in the handshake, or by an alert that came after it."""
     if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLWantReadError | ssl.SSLWantWriteError):
         return False
@@ -114,7 +118,7 @@ _ANY_TLS_FIX = (
 )
 
 
-def _explain_break(error: httpx.HTTPError, origin: str) -> SourceError:
+def _explain_break(error: Failure, origin: str) -> SourceError:
     """The connection was there, and what came over it was no answer, or not all of it."""
     said = printable(str(error).partition(": bytearray(")[0]) or type(error).__name__  # h11 quotes what came
     if "_SWITCH_UPGRADE" in said:

@@ -1,13 +1,16 @@
 import os
 import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from hel.config.models import Rotation
+from hel.config.models import OutputConfig, Rotation
 from hel.errors import SinkError
 from hel.records import Position
 from hel.sinks.file import FileSink
+from hel.sinks.opening import check_output, open_sink
 from tests.doubles import FakeClock, HeardLog
 
 NOON = 1_777_636_800.0
@@ -19,9 +22,25 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(
-    path: Path, rotate: Rotation | None = None, clock: FakeClock | None = None, log: HeardLog | None = None
+    path: Path,
+    rotate: Rotation | None = None,
+    clock: FakeClock | None = None,
+    log: HeardLog | None = None,
+    mode: int = 0o600,
 ) -> FileSink:
-    return FileSink(path, rotate, clock or FakeClock(NOON), log or HeardLog())
+    return FileSink(path, rotate, clock or FakeClock(NOON), log or HeardLog(), mode)
+
+
+def permissions(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o7777)
+
+
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], int]]:
+    """Sets the process's umask; as it was afterwards."""
+    before = os.umask(0o022)
+    yield os.umask
+    os.umask(before)
 
 
 def test_lines_are_appended_and_the_position_says_how_far(path: Path) -> None:
@@ -279,3 +298,100 @@ def test_an_output_that_cannot_be_opened_is_named_with_its_fix(tmp_path: Path) -
     with pytest.raises(SinkError, match="nowhere") as error:
         opened(tmp_path / "nowhere" / "events.ndjson")
     assert "folder" in error.value.fix
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077, 0o177])
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+def test_a_new_file_has_the_mode_that_is_asked_for_whatever_the_umask(
+    path: Path, umask: Callable[[int], int], mask: int, mode: int
+) -> None:
+    umask(mask)
+    sink = opened(path, mode=mode)
+    assert permissions(path) == oct(mode)
+    sink.put(b"one\n")
+    sink.flush()
+    assert permissions(path) == oct(mode)
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_without_a_word_a_file_is_its_owners_alone(path: Path, umask: Callable[[int], int], mask: int) -> None:
+    umask(mask)
+    FileSink(path, None, FakeClock(NOON), HeardLog())
+    assert permissions(path) == oct(0o600)
+
+
+@pytest.mark.parametrize(
+    ("before", "mode", "after"),
+    [
+        (0o600, 0o640, 0o640),
+        (0o620, 0o640, 0o660),
+        (0o604, 0o640, 0o644),
+        (0o640, 0o640, 0o640),
+        (0o644, 0o640, 0o644),
+        (0o664, 0o640, 0o664),
+        (0o666, 0o640, 0o666),
+        (0o2640, 0o640, 0o2640),
+        (0o600, 0o600, 0o600),
+        (0o640, 0o600, 0o640),
+        (0o644, 0o600, 0o644),
+        (0o666, 0o600, 0o666),
+    ],
+)
+def test_a_file_that_is_there_is_widened_and_never_narrowed(path: Path, before: int, mode: int, after: int) -> None:
+    path.write_bytes(b"one\n")
+    path.chmod(before)
+    sink = opened(path, mode=mode)
+    sink.put(b"two\n")
+    sink.flush()
+    assert permissions(path) == oct(after)
+    assert path.read_bytes() == b"one\ntwo\n"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640])
+@pytest.mark.parametrize("mask", [0o000, 0o077])
+def test_each_file_of_a_rotation_has_the_mode_of_the_first(
+    path: Path, umask: Callable[[int], int], mask: int, mode: int
+) -> None:
+    umask(mask)
+    sink = opened(path, Rotation("size", 4), mode=mode)
+    for text in (b"one\n", b"two\n", b"six\n"):
+        sink.put(text)
+        sink.flush()
+        sink.renew()
+    assert {name.name: permissions(name) for name in path.parent.iterdir()} == {
+        "events.ndjson": oct(mode),
+        "events.ndjson.20260501T120000Z": oct(mode),
+        "events.ndjson.20260501T120000Z-001": oct(mode),
+        "events.ndjson.20260501T120000Z-002": oct(mode),
+    }
+
+
+def test_a_file_that_was_wide_open_leaves_a_new_one_that_is_not(path: Path) -> None:
+    path.write_bytes(b"one\n")
+    path.chmod(0o666)
+    sink = opened(path, Rotation("size", 4), mode=0o640)
+    sink.renew()
+    assert permissions(path) == oct(0o640)
+    assert permissions(path.with_name("events.ndjson.20260501T120000Z")) == oct(0o666)
+
+
+def test_a_file_begun_anew_where_somebody_moved_the_old_one_away_has_the_mode_too(path: Path) -> None:
+    sink = opened(path, mode=0o640)
+    path.rename(path.with_name("events.1"))
+    assert sink.renew() is not None
+    assert permissions(path) == oct(0o640)
+
+
+def test_to_look_whether_an_output_can_be_opened_changes_no_mode(path: Path) -> None:
+    path.write_bytes(b"one\n")
+    path.chmod(0o600)
+    check_output(OutputConfig(path=path, mode="0640"))
+    assert permissions(path) == oct(0o600)
+
+
+@pytest.mark.parametrize(("mode", "given"), [("0600", 0o600), ("0640", 0o640)])
+def test_an_output_of_the_configuration_is_opened_with_its_mode(
+    path: Path, mode: Literal["0600", "0640"], given: int
+) -> None:
+    open_sink(OutputConfig(path=path, mode=mode), FakeClock(NOON), HeardLog()).close()
+    assert permissions(path) == oct(given)
