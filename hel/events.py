@@ -19,7 +19,7 @@ from hel.errors import ReplyError, Trouble
 
 TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 
-_STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]|\\.)*"|[ \t\r\n]+')
+_STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
@@ -242,9 +242,12 @@ def _members(text: str) -> dict[str, str]:
     return members
 
 
+_LAST_MOMENT = 253_402_300_799.0
+
+
 def utc_text(at: float) -> str:
-    """RFC 3339 in UTC with milliseconds, such as `2026-05-01T12:00:00.000Z`."""
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """RFC 3339 in UTC with milliseconds, such as `2026-05-01T12:00:00.000Z`; the year 9999 is the last."""
+    return datetime.fromtimestamp(min(at, _LAST_MOMENT), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> float | None:

@@ -122,7 +122,14 @@ def read_document(path: Path) -> Document:
         began = bool(_BEGUN.search(str(error.problem)))
         mark = (error.context_mark if began else None) or error.problem_mark or error.context_mark
         raise _failed(path, _words(error), (mark.line + 1, mark.column + 1) if mark else None) from None
-    except (YAMLError, ValueError, IndexError, TypeError, AttributeError):  # the parser's own slips, on odd input
+    except (
+        YAMLError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+    ):  # the parser's own slips, on odd input
         raise _failed(path, "this is not valid YAML") from None
     if not isinstance(root.content, dict):
         raise _failed(path, "expected a mapping with the keys 'global' and 'sources'", _place(node))

@@ -1,5 +1,6 @@
 """The kinds of value that keys take: seconds, URLs, paths, names. Every message says what is needed."""
 
+import os
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -14,12 +15,14 @@ from hel.config.values import Hidden
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+_FOUR_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"[^.\x00-\x1f]+(\.[^.\x00-\x1f]+)*")
+_DOTTED = re.compile(r"[^.\x00-\x1f\"\\\ud800-\udfff]+(\.[^.\x00-\x1f\"\\\ud800-\udfff]+)*")
 _PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # a token, RFC 9110 §5.1
-_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,256}")
+_WHOLE_TEXT = re.compile(r"[^\ud800-\udfff]*")
+_LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
 
 
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -45,13 +48,24 @@ def check_url(url: str) -> str:
     if "@" in parts.netloc:
         raise wrong("a URL must not hold a user or password (use 'auth')")
     host = parts.netloc.removesuffix(f":{port}") if port is not None else parts.netloc.removesuffix(":")
-    if port == 0 or not _HOST.fullmatch(host):
+    if port == 0 or not _HOST.fullmatch(host) or not _is_address(host):
         raise wrong("the URL has no valid host (expected a domain such as your-org.okta.com)")
     if "#" in url:
         raise wrong("a URL must not hold a fragment ('#…')")
     if "//" in parts.path:
         raise wrong("the URL's path holds '//' (is there a '/' at the end of a variable's value?)")
     return url
+
+
+def _is_address(host: str) -> bool:
+    """Whether what looks like an IP address is one; a name passes."""
+    if not (host.startswith("[") or _FOUR_NUMBERS.fullmatch(host)):
+        return True
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _check_source_url(url: str) -> str:
@@ -100,6 +114,10 @@ def locate(text: str, base: Path) -> Path:
     """
     if not text or "\x00" in text:
         raise ValueError("expected a path, which is not empty and holds no NUL")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        raise ValueError("expected a path in letters that exist (this one holds half of a surrogate pair)") from None
     try:
         path = Path(text).expanduser()
     except RuntimeError:
@@ -162,4 +180,5 @@ Prefix = Annotated[str, _check_text("expected printable ASCII without spaces at 
 Scope = Annotated[str, _check_text("a scope is one word without spaces, such as okta.logs.read", _SCOPE)]
 Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
 HeaderName = Annotated[str, _check_text("expected the name of a header, such as X-RateLimit-Reset", _HEADER_NAME)]
+Text = Annotated[str, _check_text("expected text in letters that exist, not half of a surrogate pair", _WHOLE_TEXT)]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

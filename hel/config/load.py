@@ -27,6 +27,9 @@ from hel.telemetry.printable import printable
 MAX_VALUES = 500_000
 """The most values that a file's aliases may multiply into."""
 
+MAX_DEPTH = 60
+"""How deep they may nest them."""
+
 _AUTH: TypeAdapter[BearerAuth | OAuth2Auth | None] = TypeAdapter(Auth | None)
 _TLS = TypeAdapter(TlsConfig)
 
@@ -216,6 +219,8 @@ class _Loader:
         self._values += 1
         if self._values > MAX_VALUES:
             raise config_error(self._path, [Problem(f"its aliases make more than {MAX_VALUES:,} values")])
+        if len(keys) > MAX_DEPTH:
+            raise config_error(self._path, [Problem(f"its aliases nest values more than {MAX_DEPTH} deep", keys[:3])])
         content = value.content
         if isinstance(content, dict):
             return {key: self._plain(part, (*keys, key), chosen) for key, part in content.items()}

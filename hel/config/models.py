@@ -10,6 +10,7 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from hel.config.fields import Count, LocatedPath, Seconds, SourceName
 from hel.config.section import Conflict, Section, wrong
 from hel.config.source import SourceConfig
+from hel.telemetry.printable import printable
 
 MB = 1_000_000
 """Bytes in one MB, here and in every key that ends in `_mb`."""
@@ -158,7 +159,5 @@ def same_labels(sources: Mapping[str, Any]) -> Iterator[Conflict]:
             continue
         first = seen.setdefault((key, value), name)
         if first != name:
-            yield (
-                (name, "source_label_value"),
-                f"sources '{first}' and '{name}' carry the same label (give one of them another source_label_value)",
-            )
+            both = f"sources '{printable(first)}' and '{printable(name)}' carry the same label"
+            yield (name, "source_label_value"), f"{both} (give one of them another source_label_value)"

@@ -94,7 +94,7 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
         known.setdefault(f"{PREFIX}LOG_LEVEL", environ[LOG_LEVEL])
     try:
         values = _hidden(_Environment(known)() if known else {}, folder)
-    except SettingsError:  # a whole section as JSON, and no JSON
+    except (SettingsError, RecursionError):  # a whole section as JSON, and no JSON, or one that is nested too deep
         values = {}
         whole = [name for keys, name in origins.items() if keys[-1] in _SECTIONS]
         problems += [Problem("expected JSON for a whole section (or set its keys one by one)", origin=n) for n in whole]

@@ -30,6 +30,9 @@ def wrong(text: str) -> PydanticCustomError:
     return PydanticCustomError(CUSTOM, "{text}", {"text": text})
 
 
+_MOST_UNKNOWN = 10
+
+
 class Section(BaseModel):
     """The manner of every section: unknown keys are errors, values don't change, all problems come at once."""
 
@@ -65,7 +68,7 @@ class Section(BaseModel):
             except ValidationError as error:
                 details = [cls._again(detail) for detail in error.errors(include_url=False)]
             raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
-        given = cls.completed(cls._filled(given))
+        given = cls.completed(cls._filled(cls._bounded(given)))
         details = [
             InitErrorDetails(type=wrong(text), loc=loc, input=None)
             for loc, text in cls.conflicts(given)
@@ -79,6 +82,13 @@ class Section(BaseModel):
             if not details:
                 return section
         raise ValidationError.from_exception_data(cls.__name__, details, hide_input=True)
+
+    @classmethod
+    def _bounded(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`given` with so many unknown keys at most as a person wants to read about."""
+        known = set(keys_of(cls))
+        left_out = set([key for key in given if key not in known][_MOST_UNKNOWN:])
+        return {key: value for key, value in given.items() if key not in left_out} if left_out else given
 
     @classmethod
     def _filled(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:

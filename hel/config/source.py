@@ -17,6 +17,7 @@ from hel.config.fields import (
     Seconds,
     SecondsOrZero,
     SourceUrl,
+    Text,
     is_plain_http,
     is_true,
 )
@@ -108,7 +109,7 @@ class SourceConfig(Section):
         default=False,
         description="Send the credential over plain http to another machine, readable by everybody on the way.",
     )
-    from_: str | None = Field(
+    from_: Text | None = Field(
         None, alias="from", description="Where to start when nothing is stored yet, sent as `from_param`."
     )
     from_param: Label | None = Field(
@@ -128,7 +129,7 @@ class SourceConfig(Section):
     overlap_secs: SecondsOrZero = Field(
         600, description="How far before its newest event a source starts when its stored link no longer serves."
     )
-    query_params: dict[Label, str] = Field(
+    query_params: dict[Label, Text] = Field(
         default_factory=dict,
         description="Query parameters of the first request, as text: `limit`, `filter`, …",
     )

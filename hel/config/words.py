@@ -7,6 +7,7 @@ environment.
 import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -34,6 +35,11 @@ _TYPES = {
 
 def closest(word: str, known: Iterable[str]) -> str:
     """`did you mean 'x'?` where one of the known words is close, else the empty string."""
+    return _closest(word, tuple(known))
+
+
+@lru_cache(maxsize=1024)
+def _closest(word: str, known: tuple[str, ...]) -> str:
     by_lower = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"did you mean '{by_lower[found[0]]}'?" if found else ""

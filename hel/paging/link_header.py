@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
-_PARAMETER = re.compile(r"\s*;\s*([!#$%&'*+\-.^_`|~\w]+)\s*(?:=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*)))?")
+_PARAMETER = re.compile(r"\s*;\s*([!#$%&'*+\-.^_`|~\w]+)\s*(?:=\s*(?:\"((?:[^\"\\]++|\\.)*+)\"|([^\s;,\"]*)))?")
 
 
 @dataclass(frozen=True, slots=True)

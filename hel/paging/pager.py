@@ -5,6 +5,7 @@ page is asked for twice in one tick. The events of a page whose `next` breaks th
 the page carries what is wrong, to be raised once they are handed over.
 """
 
+import re
 from collections.abc import Collection, Iterable
 from typing import Protocol
 from urllib.parse import parse_qsl, urljoin, urlsplit
@@ -108,7 +109,10 @@ class LinkHeaderPager:
 
     def _short(self, request: Request, count: int) -> bool:
         limit = request.query.get("limit", "")
-        return self._end_on_short_page and limit.isdecimal() and count < int(limit)
+        return self._end_on_short_page and _LIMIT.fullmatch(limit) is not None and count < int(limit)
+
+
+_LIMIT = re.compile(r"[0-9]{1,9}")
 
 
 def _absolute(base: str, link: str) -> str:
@@ -140,7 +144,7 @@ def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
         )
     try:
         parts = urlsplit(url)
-        may_go = origin_of(url) in allowed and parts.username is None and parts.password is None
+        may_go = origin_of(url) in allowed and _HOST_AND_PORT.fullmatch(parts.netloc) is not None
     except ValueError:
         may_go = False
     if not may_go or not url.isascii() or any(character <= " " or character in "\x7f\\" for character in url):
@@ -152,6 +156,9 @@ def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
         )
     return url
 
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{0,5})?")
+"""What every reader of URLs reads alike: no user, nothing percent-encoded, and only a port behind the host."""
 
 MAX_URL = 65_536
 """Characters; eight times the longest cursor that was seen."""

@@ -87,7 +87,7 @@ def _causes(body: dict[str, Any]) -> list[str]:
     return [text for text in said if isinstance(text, str)][:2]
 
 
-_CHALLENGE_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_CHALLENGE_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))')
 
 
 def challenge_parameters(reply: Reply) -> dict[str, str]:

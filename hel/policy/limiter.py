@@ -86,8 +86,9 @@ class Limiter:
         return self._remaining - self._in_flight > self._reserve
 
     def _learn(self, reading: RateReading, now: float) -> None:
-        if self._window is not None and reading.reset_at <= self._window:
-            if reading.reset_at == self._window and self._reset_at is not None and self._remaining is not None:
+        if self._window is not None and reading.reset_at <= self._window + reading.blur_s:
+            is_same = reading.reset_at >= self._window - reading.blur_s
+            if is_same and self._reset_at is not None and self._remaining is not None:
                 self._remaining = min(self._remaining, reading.remaining)  # answers may overtake each other
             return  # else it speaks of a window that is over
         wait_s = max(reading.reset_in_s, 0.0) + RESET_MARGIN_S

@@ -45,12 +45,14 @@ class RateReading:
         remaining: Requests left in it.
         reset_at: When the window starts anew, epoch seconds by the server's clock.
         reset_in_s: Seconds until then, by the answer's own `Date`; negative if it has passed.
+        blur_s: How far apart the resets of one window may be told.
     """
 
     limit: int
     remaining: int
     reset_at: float
     reset_in_s: float
+    blur_s: float = 0.0
 
     @property
     def is_concurrency(self) -> bool:
@@ -85,7 +87,8 @@ def read(reply: Reply, names: HeaderNames = NAMES) -> RateReading | None:
         return None
     at = server_time(reply)
     reset_at = max(float(number) if number >= _EPOCH_FROM else at + number for number in reset)
-    return RateReading(min(limit), min(remaining), reset_at, reset_at - at)
+    blur_s = _BLUR_S if min(reset) < _EPOCH_FROM else 0.0
+    return RateReading(min(limit), min(remaining), reset_at, reset_at - at, blur_s)
 
 
 def is_exhausted(reply: Reply, names: HeaderNames = NAMES) -> bool:
@@ -98,18 +101,26 @@ def is_exhausted(reply: Reply, names: HeaderNames = NAMES) -> bool:
 
 
 def retry_after_s(reply: Reply) -> float | None:
-    """Seconds to wait by `Retry-After`, as seconds or as a date; never negative; None where it says nothing."""
-    text = (reply.header("retry-after") or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    date = http_date(text)
-    return None if date is None else max(0.0, date - server_time(reply))
+    """Seconds to wait by `Retry-After`, as seconds or as a date; never negative; None where it says nothing.
+
+    Of a repeated one, the longest counts.
+    """
+    values = [value.strip() for value in reply.header_values("retry-after")]
+    texts = [part.strip() for value in values for part in (value.split(",") if _JOINED.fullmatch(value) else [value])]
+    waits = [float(text) for text in texts if _SECONDS.fullmatch(text)]
+    dates = [date for text in texts if (date := http_date(text)) is not None]
+    return max([*waits, *(max(0.0, date - server_time(reply)) for date in dates)], default=None)
 
 
 _DIGITS = 15
 _SECONDS = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,9}})?")
 """RFC 9110 knows whole seconds only; some servers send a fraction, and it costs nothing to wait it out."""
 
+_JOINED = re.compile(r"[0-9., \t]+")
+"""Several numbers that a proxy has joined; a date has letters."""
+
+_BLUR_S = 2.0
+"""Seconds from now on are rounded, and so is the `Date` that they count from."""
 
 _EPOCH_FROM = 100_000_000
 """A smaller reset counts seconds from the answer on, as some APIs have it: no clock shows the year 1973."""
