@@ -114,8 +114,12 @@ class Exchange:
             if judged.action is Action.TAKE:
                 return self._read(reply, read, gate)
             gate.give_back()
+            failed = failure(judged, reply, self._rules)
             if judged.action is not Action.RENEW or renewal is None or renewal in renewed:
-                raise failure(judged, reply, self._rules)
+                raise failed
+            if failed.asked_wait_s:  # what was renewed serves the next attempt, once that time is over
+                failed.may_pass = True
+                raise failed
             renewed.add(renewal)
             self._log.debug("request.renewed", reason=renewal.value)
 
@@ -127,13 +131,30 @@ class Exchange:
             gate.give_back()
             raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
 
+    async def _admit(self, gate: Gate) -> None:
+        """Wait for a token, for a place in the window, and for room: what is held is held by nobody who waits.
+
+        Where the token has grown old meanwhile, once more; a token that lives for less than that is used as it is.
+        """
+        for is_last in (False, True):
+            await self._credential.ready()
+            await self._budget.reserve(self._clock, self._log, self._rules.max_wait_s)
+            try:
+                await gate.wait()
+            except BaseException:
+                gate.give_back()
+                self._limiter.withdrawn()
+                raise
+            if is_last or self._credential.is_ready():
+                return
+            gate.give_back()
+            self._limiter.withdrawn()
+
     async def _send(self, request: Request, gate: Gate) -> tuple[Reply, Renewal | None]:
-        """Wait for a token, for a place in the window and for room; sign, send, and learn from the answer."""
-        await self._credential.ready()
-        await self._budget.reserve(self._clock, self._log, self._rules.max_wait_s)
+        """Be admitted, sign, send, and learn from the answer."""
+        await self._admit(gate)
         signed = reply = reading = None
         try:
-            await gate.wait()
             headers = await self._credential.sign(request)
             signed = replace(request, headers={**request.headers, **headers})
             reply = await self._transport.send(signed, self._rules.bounds)

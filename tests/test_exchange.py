@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from email.utils import formatdate
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -505,3 +506,219 @@ def test_a_window_that_closed_while_the_rate_was_waited_for_is_still_kept() -> N
 
     first, second = run(main)
     assert second - first >= 61
+
+
+def damaged(_: Reply) -> Reply:
+    raise ReplyError("cut off at character 7", trouble=Trouble.DAMAGED)
+
+
+def foreign(_: Reply) -> Reply:
+    raise ReplyError("it starts with '<'", trouble=Trouble.FOREIGN)
+
+
+def whole_at(number: int) -> Callable[[Reply], Reply]:
+    """Reads only the answer of this number, the others are damaged."""
+    count = 0
+
+    def read(reply: Reply) -> Reply:
+        nonlocal count
+        count += 1
+        return reply if count == number else damaged(reply)
+
+    return read
+
+
+def test_an_answer_that_came_damaged_is_asked_for_again_and_the_gate_given_back_in_between() -> None:
+    async def main() -> tuple[Reply, list[float], Turnstile]:
+        bench = Bench(wire := Wire(answer(200, body=[1]), answer(200, body=[2]), answer(200, body=[3])))
+        return await bench.fetch(whole_at(3)), wire.times, bench.gate
+
+    reply, (first, second, third), gate = run(main)
+    assert reply.body == b"[3]"
+    assert 3 <= second - first <= 5
+    assert 3 <= third - second <= 9
+    assert gate.held == [(first, first + 1), (second, second + 1)]
+    assert gate.held_since is not None
+
+
+def test_an_answer_that_stays_damaged_costs_max_attempts_and_one_that_is_foreign_costs_one() -> None:
+    for read, sends in ((damaged, 3), (foreign, 1)):
+
+        async def main(read: Callable[[Reply], Reply] = read) -> tuple[Wire, Turnstile]:
+            bench = Bench(wire := Wire(*[answer(200)] * 3))
+            with pytest.raises(ReplyError):
+                await bench.fetch(read)
+            return wire, bench.gate
+
+        wire, gate = run(main)
+        assert len(wire.sent) == sends
+        assert len(gate.held) == sends
+        assert gate.held_since is None
+
+
+@pytest.mark.parametrize(("read", "sends"), [(damaged, 3), (foreign, 1)])
+def test_what_cant_be_read_is_one_failure_to_the_breaker_however_often_it_was_asked_for(
+    read: Callable[[Reply], Reply], sends: int
+) -> None:
+    async def main() -> list[str]:
+        bench = Bench(Wire(*[answer(200)] * 2 * sends), breaker=breaker())
+        for _ in range(2):
+            assert "circuit.open" not in bench.log.names
+            with pytest.raises(ReplyError):
+                await bench.fetch(read)
+        with pytest.raises(CircuitOpenError):
+            await bench.fetch(read)
+        return bench.log.names
+
+    assert run(main).count("circuit.open") == 1
+
+
+@pytest.mark.parametrize(
+    ("wait_s", "until"), [(600, ""), (5000, "; it asks to be left alone until 2026-05-01T13:23:2")]
+)
+@pytest.mark.parametrize(("status", "error"), [(400, RefusedError), (404, RefusedError), (302, RefusedError)])
+def test_a_retry_after_on_a_refusal_ends_the_tick_and_holds_the_budget_for_all_its_sources(
+    status: int, error: type[SourceError], wait_s: int, until: str
+) -> None:
+    async def main() -> tuple[str, Wire]:
+        limiter = Limiter(max_wait_s=900)
+        wire = Wire(answer(status, ("retry-after", str(wait_s))), answer(200), answer(200))
+        first, second = (Bench(wire, limiter=limiter) for _ in range(2))
+        with pytest.raises(error) as caught:
+            await first.fetch()
+        if wait_s > 900:
+            for bench in (first, second):
+                with pytest.raises(ThrottledError):
+                    await bench.fetch()
+            await asyncio.sleep(wait_s - 60)
+        await asyncio.gather(first.fetch(), second.fetch())
+        return caught.value.message, wire
+
+    message, wire = run(main)
+    assert until in message
+    assert ("left alone" in message) is bool(until)
+    assert wire.times[0] == 0
+    assert all(wait_s + 1 <= at <= wait_s + 3 for at in wire.times[1:])
+    assert len(wire.sent) == 3
+
+
+def test_a_budget_that_is_held_for_longer_than_may_be_waited_says_until_when_to_every_source() -> None:
+    async def main() -> list[str]:
+        clock, log, budget = VirtualClock(), HeardLog(), Budget(Limiter(max_wait_s=900), throttle(100, burst=100))
+        budget.limiter.hold(clock.monotonic() + 5000)
+
+        async def reserve() -> str:
+            with pytest.raises(ThrottledError) as caught:
+                await budget.reserve(clock, log, max_wait_s=900)
+            assert not caught.value.counts
+            return caught.value.message
+
+        said = await asyncio.gather(*(reserve() for _ in range(5)))
+        assert clock.monotonic() == 0, "nobody waited for it"
+        await asyncio.sleep(4095)
+        said.append(await reserve())
+        await asyncio.sleep(5)
+        await asyncio.gather(budget.reserve(clock, log, max_wait_s=900), asyncio.sleep(0))
+        assert clock.monotonic() == pytest.approx(5000, abs=1)
+        assert log.names == ["limit.paused"]
+        return said
+
+    assert set(run(main)) == {"the API asked to be left alone until 2026-05-01T13:23:20.000Z"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [(("retry-after", "120"),), window(0, 119), tuple((n.replace("rate-l", "ratel"), v) for n, v in window(0, 119))],
+)
+def test_a_403_that_is_a_rate_limits_is_waited_out_and_no_failure_to_the_breaker(
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    async def main() -> tuple[Wire, HeardLog]:
+        fuse = Breaker(failure_threshold=1, success_threshold=1, rest_s=60)
+        bench = Bench(wire := Wire(*[answer(403, *headers)] * 3, answer(403, *headers), answer(200)), breaker=fuse)
+        with pytest.raises(ThrottledError, match="answered 403"):
+            await bench.fetch()
+        await bench.fetch()
+        return wire, bench.log
+
+    wire, log = run(main)
+    gaps = [after - before for before, after in pairwise(wire.times)]
+    assert all(120 <= gap <= 123 for gap in gaps), gaps
+    assert len(wire.sent) == 5
+    assert not any(name.startswith("circuit") for name in log.names)
+
+
+def test_a_403_that_says_nothing_of_a_rate_limit_is_refused_and_a_failure() -> None:
+    async def main() -> None:
+        fuse = Breaker(failure_threshold=1, success_threshold=1, rest_s=60)
+        bench = Bench(Wire(answer(403, *window(59, 40))), breaker=fuse)
+        with pytest.raises(AuthError):
+            await bench.fetch()
+        with pytest.raises(CircuitOpenError):
+            await bench.fetch()
+
+    run(main)
+
+
+def test_each_attempt_but_the_last_says_why_it_failed_and_until_when_the_next_one_waits() -> None:
+    async def main() -> list[dict[str, Any]]:
+        gone = UnreachableError("gone", trouble=Trouble.RESET)
+        bench = Bench(Wire(answer(429, ("retry-after", "120")), gone, gone))
+        with pytest.raises(UnreachableError):
+            await bench.fetch()
+        return [fields for _, name, fields in bench.log.heard if name == "request.retried"]
+
+    first, second = run(main)
+    assert "answered 429" in first.pop("because")
+    assert first == {"attempt": 1, "of": 3, "wait_s": 120.0, "until": "2026-05-01T12:02:01.000Z"}
+    assert (second["because"], second["attempt"]) == ("gone", 2)
+    assert "2026-05-01T12:02:04" <= second["until"] <= "2026-05-01T12:02:11"
+
+
+def test_while_a_token_is_waited_for_neither_the_gate_nor_a_place_in_the_window_is_held() -> None:
+    async def main() -> tuple[list[float], list[float], Turnstile]:
+        limiter = Limiter(max_wait_s=900)
+        gone = UnreachableError("gone", trouble=Trouble.CONNECT)
+        wire = Wire(answer(429, ("retry-after", "300")), gone, token("t1"), answer(200, *window(1, 600)))
+        waiting = Bench(wire, oauth2=True, limiter=limiter)
+        other = Bench(others := Wire(answer(200, *window(2, 600)), answer(200, *window(1, 600))), limiter=limiter)
+        task = asyncio.create_task(waiting.fetch())
+        for at in (10, 200):
+            await asyncio.sleep(at)
+            await other.fetch()
+            assert waiting.gate.held_since is None
+        await task
+        return wire.times, others.times, waiting.gate
+
+    times, others, gate = run(main)
+    assert others == [10, 211], "another source of the budget goes on meanwhile"
+    assert times[1] == 301
+    assert gate.held == []
+    assert gate.held_since is not None
+    assert round(gate.held_since) == times[3] == times[2] + 1
+
+
+def test_a_token_that_grew_old_while_the_window_was_waited_for_is_renewed_before_anything_is_held() -> None:
+    async def main() -> tuple[Bench, Wire]:
+        short = answer(200, body={"access_token": "t1", "token_type": "DPoP", "expires_in": 60})
+        gone = UnreachableError("gone", trouble=Trouble.CONNECT)
+        wire = Wire(short, answer(200, *window(0, 600)), gone, token("t2"), answer(200))
+        bench = Bench(wire, oauth2=True)
+        for _ in range(2):
+            await bench.fetch()
+            bench.gate.give_back()
+        return bench, wire
+
+    bench, wire = run(main)
+    sent = wire.times[-1]
+    assert [request.url for request in wire.requests] == [TOKEN_URL, LOG_URL, TOKEN_URL, TOKEN_URL, LOG_URL]
+    assert bench.gate.held[-1][0] == sent, "not while a token was asked for"
+    assert bench.limiter.delay(1e9) == 0
+
+
+def test_a_retry_after_on_a_401_is_waited_out_before_the_renewal_serves() -> None:
+    challenge = ("www-authenticate", 'DPoP error="use_dpop_nonce"')
+    refused = answer(401, challenge, ("dpop-nonce", "n1"), ("retry-after", "30"))
+    wire = Wire(token("t1"), refused, answer(200))
+    assert fetch(wire, oauth2=True).status == 200
+    assert wire.times[2] - wire.times[1] >= 31

@@ -144,7 +144,7 @@ class Crowd:
 @pytest.fixture
 def even_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     """The spread of the waits, the same in every run."""
-    monkeypatch.setattr(random, "random", random.Random(7).random)
+    monkeypatch.setattr(random, "random", random.Random(7).random)  # noqa: S311  # spread, not secrecy
 
 
 @pytest.mark.usefixtures("even_draws")

@@ -5,18 +5,25 @@ import contextlib
 import gzip
 import socket
 import ssl
+import threading
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import trustme
+from pydantic import SecretStr
 
 from hel.clock import SystemClock
-from hel.errors import ConfigError, RefusedError, ReplyError, UnreachableError
+from hel.config.certificates import Tls
+from hel.errors import ConfigError, RefusedError, ReplyError, SourceError, UnreachableError
 from hel.records import Reply, Request
-from hel.transport.client import Bounds, HttpTransport
+from hel.telemetry.redaction import redacted
+from hel.transport.client import Bounds, HttpTransport, Transports
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -76,8 +83,8 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def client() -> AsyncIterator[HttpTransport]:
-    transport = HttpTransport(SystemClock())
+async def client(tls: Tls = Tls()) -> AsyncIterator[HttpTransport]:  # noqa: B008  # frozen
+    transport = HttpTransport(SystemClock(), tls)
     try:
         yield transport
     finally:
@@ -421,3 +428,325 @@ def test_no_proxy_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     assert sending(Server(http(200, b"[]"))).body == b"[]"
+
+
+def failing(url: str, bounds: Bounds, tls: Tls = Tls()) -> SourceError:  # noqa: B008  # frozen
+    """What a request ends by."""
+
+    async def main() -> SourceError:
+        async with client(tls) as transport:
+            with pytest.raises(SourceError) as caught:
+                await transport.send(Request("GET", f"{url}/logs"), bounds)
+        return caught.value
+
+    return asyncio.run(main())
+
+
+def test_a_connection_that_is_not_made_in_time_is_no_answer() -> None:
+    """The kernel takes the connection, and nobody answers its handshake: TLS belongs to connecting."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = failing(
+            f"https://127.0.0.1:{silent.getsockname()[1]}", Bounds(30, connect_s=0.2, read_s=30, max_bytes=9)
+        )
+    assert isinstance(error, UnreachableError)
+    assert error.trouble == "timeout"
+    assert error.message.startswith("no connection to https://127.0.0.1:")
+    assert "`resilience.connect_timeout_secs`" in error.fix
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nCont", http(200, b"half", length=99)])
+def test_a_pause_that_is_too_long_between_two_pieces_of_an_answer_is_its_end(head: bytes) -> None:
+    async def main() -> UnreachableError:
+        gone = asyncio.Event()
+        async with Server(stalling(head, 60, gone)).listening() as origin, client() as transport:
+            with pytest.raises(UnreachableError) as caught:
+                await transport.send(
+                    Request("GET", f"{origin}/logs"), Bounds(60, connect_s=30, read_s=0.2, max_bytes=99)
+                )
+            await asyncio.wait_for(gone.wait(), 30)
+        return caught.value
+
+    error = asyncio.run(main())
+    assert error.trouble == "timeout"
+    assert error.message.startswith("nothing came from http://127.0.0.1:")
+    assert "`resilience.read_timeout_secs`" in error.fix
+
+
+@pytest.mark.parametrize(
+    "head", [b"X: " + b"y" * 400_000 + b"\r\n", b"X: y\r\n" * 60_000], ids=["one long line", "many lines"]
+)
+def test_a_head_without_end_is_refused(head: bytes) -> None:
+    with pytest.raises(ReplyError) as caught:
+        sending(Server(closing(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")))
+    assert caught.value.trouble == "too_large"
+    assert "larger than 100 KiB" in caught.value.message
+
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </next>; rel=next\r\n\r\n"
+
+
+def test_answers_before_the_answer_are_passed_over() -> None:
+    for hints in (HINTS * 20, b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 199 x\r\n\r\n" + HINTS):
+        reply = sending(Server(hints + http(200, b"[1]")))
+        assert (reply.status, reply.body, reply.header("link")) == (200, b"[1]", None)
+
+
+def test_answers_before_the_answer_without_end_end_with_the_requests_time() -> None:
+    async def hinting(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(HINTS)
+            await writer.drain()
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(UnreachableError) as caught:
+        sending(Server(hinting), timeout_s=0.4)
+    assert (caught.value.trouble, "within 0.4 s" in caught.value.message) == ("timeout", True)
+
+
+def test_a_switch_of_protocols_that_nobody_asked_for_is_said_to_be_one() -> None:
+    with pytest.raises(UnreachableError) as caught:
+        sending(Server(closing(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")))
+    assert caught.value.trouble == "reset"
+    assert "it answered 101" in caught.value.message
+
+
+def test_what_stands_behind_a_body_is_no_part_of_it_and_in_no_message() -> None:
+    async def main() -> tuple[list[Reply], UnreachableError]:
+        server, replies = Server(http(200, b"[1]") + b'[{"name":"hush"}]'), []
+        async with server.listening() as origin, client() as transport:
+            request = Request("GET", f"{origin}/logs")
+            replies.append(await transport.send(request, within(20)))
+            with pytest.raises(UnreachableError) as caught:  # the connection's next answer would begin with it
+                await transport.send(request, within(20))
+            replies.append(await transport.send(request, within(20)))
+        assert server.connections == 2
+        return replies, caught.value
+
+    replies, error = asyncio.run(main())
+    assert [reply.body for reply in replies] == [b"[1]"] * 2
+    assert error.trouble == "reset"
+    assert "hush" not in str(error)
+
+
+@pytest.mark.parametrize("words", [b"too long", b"buffer limit", b"complete message body chunked"])
+def test_what_a_server_says_does_not_decide_what_its_failure_is_taken_for(words: bytes) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        sending(Server(closing(b"HTTP " + words + b"\r\n\r\n")))
+    assert caught.value.trouble == "reset"
+    assert words.decode() not in str(caught.value)
+
+
+class Authority:
+    """A CA, and what it vouches for."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA()
+        self.pem = self._ca.cert_pem.bytes().decode()
+
+    def server(
+        self, *names: str, asks: "Authority | None" = None, days: tuple[datetime | None, datetime | None] = (None, None)
+    ) -> ssl.SSLContext:
+        """A server's side; one that `asks` wants a client certificate that this CA vouches for."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert(*(names or ("127.0.0.1",)), not_before=days[0], not_after=days[1]).configure_cert(context)
+        if asks is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cadata=asks.pem)
+        return context
+
+    def client(self) -> tuple[SecretStr, SecretStr]:
+        """A client's certificate and key."""
+        leaf = self._ca.issue_cert("hel@example.com")
+        chain = "".join(blob.bytes().decode() for blob in leaf.cert_chain_pems)
+        return SecretStr(chain), SecretStr(leaf.private_key_pem.bytes().decode())
+
+
+@contextlib.contextmanager
+def blunt(context: ssl.SSLContext) -> Iterator[str]:
+    """A TLS server by OpenSSL alone: asyncio's own closes without the alert that says why it will not have us."""
+
+    def answer(connection: ssl.SSLSocket) -> None:
+        try:
+            connection.do_handshake()
+            connection.recv(65_536)
+            connection.sendall(http(200, b"[]"))
+        except ssl.SSLError:  # the alert is sent; a close before the request is read would overtake it
+            with socket.socket(fileno=connection.detach()) as refused:
+                refused.shutdown(socket.SHUT_WR)
+                while refused.recv(65_536):
+                    pass
+
+    def serve() -> None:
+        raw, _ = listener.accept()
+        raw.settimeout(30)
+        with contextlib.suppress(OSError), context.wrap_socket(raw, True, do_handshake_on_connect=False) as connection:
+            answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def secured(context: ssl.SSLContext, tls: Tls) -> Reply:
+    async def main() -> Reply:
+        async with Server(http(200, b"[]"), context).listening() as origin, client(tls) as transport:
+            return await transport.send(Request("GET", f"{origin}/logs"), within(20))
+
+    return asyncio.run(main())
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_client_certificate_opens_a_server_that_asks_for_one(version: ssl.TLSVersion) -> None:
+    ca, clients = Authority(), Authority()
+    context = ca.server(asks=clients)
+    context.maximum_version = version
+    cert, key = clients.client()
+    apart, in_one = Tls(ca.pem, cert=cert, key=key), SecretStr(cert.get_secret_value() + key.get_secret_value())
+    for tls in (apart, Tls(ca.pem, cert=in_one)):
+        assert secured(context, tls).body == b"[]"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_without_a_client_certificate_that_the_server_trusts_the_error_names_the_key_to_set(
+    version: ssl.TLSVersion,
+) -> None:
+    ca, clients, strangers = Authority(), Authority(), Authority()
+    cert, key = strangers.client()
+    for tls in (Tls(ca.pem), Tls(ca.pem, cert=cert, key=key)):
+        context = ca.server(asks=clients)
+        context.maximum_version = version
+        with blunt(context) as origin:
+            error = failing(origin, within(20), tls)
+        assert isinstance(error, UnreachableError), error
+        assert error.trouble == "tls", error
+        assert "`tls.client_cert_file`" in error.fix
+
+
+def test_a_server_that_is_too_old_for_the_configured_version_is_told_from_other_failures() -> None:
+    ca = Authority()
+    context = ca.server()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with blunt(context) as origin:
+        error = failing(origin, within(20), Tls(ca.pem, min_version="1.3"))
+    assert isinstance(error, UnreachableError)
+    assert error.trouble == "tls"
+    assert "`tls.min_version`" in error.fix
+    assert secured(context, Tls(ca.pem)).status == 200
+    assert secured(ca.server(), Tls(ca.pem, min_version="1.3")).status == 200
+
+
+def test_a_ca_of_ones_own_is_trusted_besides_the_usual_ones_or_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual, own = Authority(), Authority()
+    (tmp_path / "usual.pem").write_text(usual.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "usual.pem"))
+    for authority in (usual, own):
+        assert secured(authority.server(), Tls(own.pem)).status == 200
+    assert secured(own.server(), Tls(own.pem, ca_only=True)).status == 200
+    for tls, server in ((Tls(own.pem, ca_only=True), usual), (Tls(), own)):
+        with pytest.raises(UnreachableError) as caught:
+            secured(server.server(), tls)
+        assert caught.value.trouble == "certificate"
+        assert "`tls.ca_file`" in caught.value.fix
+
+
+OVER = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2021, 1, 1, tzinfo=UTC))
+TO_COME = (datetime(2090, 1, 1, tzinfo=UTC), datetime(2091, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "words", "fix"),
+    [
+        ((), OVER, "expired", "needs a new certificate"),
+        ((), TO_COME, "not yet valid", "this machine's clock"),
+        (("other.example",), (None, None), "mismatch", "check the domain"),
+        (("127.0.0.2",), (None, None), "mismatch", "check the domain"),
+    ],
+)
+@pytest.mark.parametrize("ca_only", [True, False])
+def test_a_certificate_that_is_out_of_date_or_anothers_is_not_trusted(
+    names: tuple[str, ...], days: tuple[datetime | None, datetime | None], words: str, fix: str, ca_only: bool
+) -> None:
+    ca = Authority()
+    with pytest.raises(UnreachableError) as caught:
+        secured(ca.server(*names, days=days), Tls(ca.pem, ca_only=ca_only))
+    assert caught.value.trouble == "certificate"
+    assert words in caught.value.message
+    assert fix in caught.value.fix
+
+
+def test_ways_of_using_tls_that_are_equal_share_a_client_and_its_connections_and_others_have_one_apart() -> None:
+    cert, key = Authority().client()
+    ways = [Tls(), Tls(min_version="1.3"), Tls(cert=cert, key=key), Tls(cert=cert, key=key, min_version="1.3")]
+    again = [Tls(), Tls(min_version="1.3"), Tls(None, False, SecretStr(cert.get_secret_value()), key)]
+
+    async def main() -> list[int]:
+        transports, counts = Transports(SystemClock()), []
+        async with (server := Server(http(200, b"[]"))).listening() as origin:
+            for tls in (*ways, *again, *ways):
+                await transports.of(tls).send(Request("GET", f"{origin}/logs"), within(20))
+                counts.append(server.connections)
+            await transports.aclose()
+        assert len({id(transports.of(tls)) for tls in (*ways, *again)}) == len(ways)
+        return counts
+
+    assert asyncio.run(main()) == [1, 2, 3, 4, *[4] * 7]
+
+
+@pytest.mark.parametrize("listed", ["127.0.0.1", "example.com, 127.0.0.1", "*"])
+def test_no_proxy_sends_a_tls_request_straight_to_its_host(listed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ca = Authority()
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", listed)
+    assert secured(ca.server(), Tls(ca.pem)).body == b"[]"
+
+
+def test_a_host_that_no_proxy_does_not_name_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    ca = Authority()
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.2,example.com")
+    with pytest.raises(UnreachableError) as caught:
+        secured(ca.server(), Tls(ca.pem))
+    assert caught.value.trouble == "connect"
+
+
+@pytest.mark.parametrize("written", ["hush-hush", "hush%40hush", "hush:hush", "h%C3%BCsh-h%C3%BCsh", "h%75sh-hush"])
+def test_a_proxys_password_is_in_no_error_however_the_proxy_repeats_it(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a proxy says is shown, as a person reads it: through the register of what must not be."""
+    heard: list[str] = []
+
+    async def repeat(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        basic = proxy.heads[-1].partition("Basic ")[2].partition("\r\n")[0]
+        heard.append(basic)
+        writer.write(f"HTTP/1.1 407 no {basic} {written}\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+
+    proxy = Server(repeat)
+
+    async def main() -> list[str]:
+        said = []
+        async with proxy.listening() as address:
+            for where in (address, "http://127.0.0.1:9"):
+                monkeypatch.setenv("HTTPS_PROXY", where.replace("//", f"//user:{written}@"))
+                async with client() as transport:
+                    with pytest.raises(UnreachableError) as caught:
+                        await transport.send(Request("GET", "https://org.invalid/logs"), within(20))
+                said.append(redacted(f"{caught.value} {caught.value!r}"))
+        return said
+
+    refused, nobody = asyncio.run(main())
+    password = unquote(written)
+    assert heard == [b64encode(f"user:{password}".encode()).decode()], "the proxy was sent it"
+    assert "407 no *** ***" in refused
+    assert "proxy" in nobody or "no connection" in nobody
+    for text in (refused, nobody, redacted(f"it was {password}")):
+        assert not any(secret in text for secret in (written, password, *heard))

@@ -50,6 +50,10 @@ class Credential(Protocol):
         """
         ...
 
+    def is_ready(self) -> bool:
+        """Whether it has it, still."""
+        ...
+
     async def sign(self, request: Request) -> dict[str, str]:
         """The headers that authorise this one send."""
         ...
@@ -76,6 +80,10 @@ class NoCredential:
 
     async def ready(self) -> None:
         """Nothing is needed."""
+
+    def is_ready(self) -> bool:
+        """Always."""
+        return True
 
     async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # nothing depends on the request
         """No headers."""

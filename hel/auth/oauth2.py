@@ -79,6 +79,10 @@ class OAuth2Credential:
         """Have a token."""
         await self._cache.get()
 
+    def is_ready(self) -> bool:
+        """Whether there is one that is good."""
+        return self._cache.has_token()
+
     async def sign(self, request: Request) -> dict[str, str]:
         """`Authorization`, and with DPoP a new proof bound to this send and this token."""
         token = (await self._cache.get()).value.get_secret_value()

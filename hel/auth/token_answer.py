@@ -14,6 +14,7 @@ from hel.telemetry.printable import printable
 
 _YEAR_S = 31_536_000
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+_VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A.17
 
 
 def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Token, str | None]:
@@ -38,7 +39,7 @@ def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Tok
     granted = tuple(scope.split()) if isinstance(scope, str) else scopes
     rotated = body.get("refresh_token")
     token = Token(SecretStr(value), kind, _lifetime_s(body.get("expires_in")), granted)
-    return token, rotated if isinstance(rotated, str) and rotated else None
+    return token, rotated if isinstance(rotated, str) and _VISIBLE_OR_SPACE.fullmatch(rotated) else None
 
 
 def _check_kind(kind: str, facts: Facts) -> None:

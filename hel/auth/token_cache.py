@@ -69,6 +69,10 @@ class TokenCache:
             self._refresh.add_done_callback(self._refreshed)
         return await asyncio.shield(self._refresh) if token is None else token
 
+    def has_token(self) -> bool:
+        """Whether there is a token that is good."""
+        return self._token is not None and self._clock.monotonic() < self._expires_at
+
     def drop(self, value: str) -> None:
         """Forget a token that was refused, unless another one has taken its place."""
         if self._token is not None and self._token.value.get_secret_value() == value:

@@ -160,3 +160,30 @@ def test_no_answer_leaves_it_speechless(header: str, body: bytes, status: int) -
         message, fix = explain(Reply(status, (("www-authenticate", header),), body, 0.0), stage, DPOP_APP)
         assert message.isprintable()
         assert fix
+
+
+@pytest.mark.parametrize("status", [101, 300, 304])
+def test_an_answer_that_leads_nowhere_is_no_redirect_to_speak_of(status: int) -> None:
+    for stage, url in ((Stage.API, LOG), (Stage.TOKEN, TOKEN)):
+        for headers in ((), (("location", ""),)):
+            message, fix = explain(reply(status, None, *headers), stage, APP)
+            assert message == f"the {stage.value} answered {status} for {url}"
+            assert "what answers there" in fix
+
+
+@pytest.mark.parametrize("behind", ["?ticket=hush", "#access_token=hush", "?a#hush", "#a?hush"])
+def test_a_redirect_is_shown_without_what_may_be_a_secret_of_it(behind: str) -> None:
+    for stage, key in ((Stage.API, "`url`"), (Stage.TOKEN, "`token_url`")):
+        message, fix = explain(reply(302, None, ("location", f"https://login.example/sso{behind}")), stage, APP)
+        assert message.endswith(": a redirect to https://login.example/sso, which is not followed")
+        assert "hush" not in message + fix
+        assert f"set {key} to the address" in fix
+
+
+def test_a_403_for_the_rate_limit_gets_the_words_for_a_rate_limit_and_not_those_for_a_missing_role() -> None:
+    for facts in (SSWS, APP):
+        message, fix = explain(reply(403), Stage.API, facts, is_throttled=True)
+        assert message.startswith("the API answered 403")
+        assert "Hel waits for the limit's reset" in fix
+        assert "admin role" not in fix
+        assert "admin role" in explain(reply(403), Stage.API, facts)[1]

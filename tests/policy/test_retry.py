@@ -1,6 +1,8 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hel.policy.rate_headers import HeaderNames
 from hel.policy.retry import Backoff, asked_wait_s
 from hel.records import Reply
 
@@ -81,3 +83,40 @@ def test_a_concurrency_limit_is_left_to_the_backoff() -> None:
 def test_a_server_in_trouble_that_asks_for_nothing_is_left_to_the_backoff() -> None:
     assert asked_wait_s(refusal(503, DATE, *window(0, NOW + 40)), max_wait_s=900) is None
     assert asked_wait_s(refusal(429, DATE), max_wait_s=900) is None
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 408, 425, 429, 500, 503])
+def test_retry_after_is_heeded_on_every_refusal(status: int) -> None:
+    assert asked_wait_s(refusal(status, DATE, ("retry-after", "7")), max_wait_s=900) == 7
+    assert asked_wait_s(refusal(status, DATE, ("retry-after", "7"), *window(0, NOW + 40)), max_wait_s=900) == 7
+
+
+def test_a_403_waits_for_the_reset_where_nothing_is_left_and_for_nothing_else() -> None:
+    assert asked_wait_s(refusal(403, DATE, *window(0, NOW + 40)), max_wait_s=900) == 41
+    assert asked_wait_s(refusal(403, DATE, *window(1, NOW + 40)), max_wait_s=900) is None
+    assert asked_wait_s(refusal(403, DATE, *window(0, NOW + 40, limit=0)), max_wait_s=900) is None
+    assert asked_wait_s(refusal(403, DATE), max_wait_s=900) is None
+
+
+def test_a_429_waits_for_the_reset_whatever_is_said_to_be_left() -> None:
+    """The bucket is shared: another client may have emptied it in between."""
+    assert asked_wait_s(refusal(429, DATE, *window(3, NOW + 40)), max_wait_s=900) == 41
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 408, 425, 500, 502, 503])
+def test_a_reset_says_nothing_to_a_refusal_that_is_no_rate_limits(status: int) -> None:
+    assert asked_wait_s(refusal(status, DATE, *window(0, NOW + 40)), max_wait_s=900) is None
+
+
+def test_a_reset_is_capped_and_a_retry_after_is_not() -> None:
+    assert asked_wait_s(refusal(429, DATE, *window(0, NOW + 5000)), max_wait_s=900) == 900
+    assert asked_wait_s(refusal(429, DATE, *window(0, NOW + 40)), max_wait_s=0) == 0
+    assert asked_wait_s(refusal(429, DATE, ("retry-after", "5000"), *window(0, NOW + 40)), max_wait_s=900) == 5000
+
+
+def test_a_reset_in_seconds_and_under_a_name_of_its_own_is_waited_out() -> None:
+    own = HeaderNames(("quota",), ("left",), ("resets-in",))
+    headers = (("quota", "60"), ("left", "0"), ("resets-in", "40"))
+    assert asked_wait_s(refusal(429, *headers), 900, own) == 41
+    assert asked_wait_s(refusal(429, *headers), 900) is None
+    assert asked_wait_s(refusal(429, *window(0, 40)), 900) == 41

@@ -1,0 +1,150 @@
+"""Which sources share a budget, a credential and a client."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trustme
+from joserfc.jwk import ECKey
+
+from hel.auth.nonces import Nonces
+from hel.clock import SystemClock
+from hel.config.load import load
+from hel.sharing import Shared, credential, exchange_of
+from hel.transport.client import Transports
+from tests.doubles import HeardLog
+
+URL = "https://org.okta.com/api/v1/logs"
+TOKEN_URL = "https://org.okta.com/oauth2/v1/token"
+ENVIRON = {
+    "KEY": ECKey.generate_key("P-256").as_pem(private=True).decode(),
+    "OTHER_KEY": ECKey.generate_key("P-256").as_pem(private=True).decode(),
+    "TOKEN": "00hush-hush",
+    "SAME_TOKEN": "00hush-hush",
+    "OTHER_TOKEN": "00other-hush",
+    "CA": trustme.CA().cert_pem.bytes().decode(),
+}
+APP = {
+    "url": URL,
+    "auth": {
+        "type": "oauth2",
+        "token_url": TOKEN_URL,
+        "client_id": "0oa1",
+        "client_private_key_env": "KEY",
+        "scopes": ["okta.logs.read"],
+    },
+}
+BEARER = {"url": URL, "auth": {"type": "bearer", "token_env": "TOKEN", "prefix": "SSWS"}}
+OPEN = {"url": URL}
+
+
+class Sources:
+    """The exchanges of a few sources, made over what they share."""
+
+    def __init__(self, folder: Path, *sources: dict[str, Any]) -> None:
+        named = {f"source-{number}": source for number, source in enumerate(sources)}
+        path = folder / "hel.yaml"
+        path.write_bytes(msgspec.json.encode({"sources": named}))  # JSON is YAML, too
+        loaded = load(path, ENVIRON)
+        clock, log = SystemClock(), HeardLog()
+        self.shared = Shared(Transports(clock), Nonces(), clock, log)
+        ways = [(source, loaded.secrets[name]) for name, source in loaded.config.sources.items()]
+        for source, secrets in ways:
+            exchange_of(source, secrets, self.shared, None, log)
+        self.credentials = [credential(source, secrets, self.shared) for source, secrets in ways]
+        self.clients = len({id(self.shared.transports.of(secrets.tls)) for _, secrets in ways})
+        asyncio.run(self.shared.aclose())
+
+    @property
+    def budgets(self) -> int:
+        return len(self.shared.budgets)
+
+    @property
+    def signers(self) -> int:
+        return len(set(map(id, self.credentials)))
+
+
+def changed(source: dict[str, Any], *path: str, to: Any) -> dict[str, Any]:
+    """A source with another value somewhere in it."""
+    first, *rest = path
+    return source | {first: changed(source.get(first, {}), *rest, to=to) if rest else to}
+
+
+APART = {
+    "only the name": (APP, 1, 1, 1),
+    "what is asked": (changed(APP, "query_params", to={"limit": "5"}), 1, 1, 1),
+    "when": (changed(APP, "schedule", "interval_secs", to=5), 1, 1, 1),
+    "how failures are borne": (changed(APP, "resilience", "retries", "max_attempts", to=9), 1, 1, 1),
+    "how the origin is written": (changed(APP, "url", to="https://ORG.okta.com:443/api/v1/logs"), 1, 1, 1),
+    "the path": (changed(APP, "url", to="https://org.okta.com/api/v1/users"), 2, 1, 1),
+    "the host": (changed(APP, "url", to="https://other.okta.com/api/v1/logs"), 2, 1, 1),
+    "the port": (changed(APP, "url", to="https://org.okta.com:8443/api/v1/logs"), 2, 1, 1),
+    "the client": (changed(APP, "auth", "client_id", to="0oa2"), 2, 2, 1),
+    "the scope": (changed(APP, "auth", "scopes", to=["okta.users.read"]), 1, 2, 1),
+    "the key": (changed(APP, "auth", "client_private_key_env", to="OTHER_KEY"), 1, 2, 1),
+    "the proof": (changed(APP, "auth", "dpop", to=True), 1, 2, 1),
+    "the token server": (changed(APP, "auth", "token_url", to="https://id.corp.example/token"), 1, 2, 1),
+    "the oldest TLS": (changed(APP, "tls", "min_version", to="1.3"), 1, 2, 2),
+    "the CA": (changed(APP, "tls", "ca_env", to="CA"), 1, 2, 2),
+}
+
+
+@pytest.mark.parametrize("name", APART)
+def test_sources_of_one_app_share_what_is_the_same_and_nothing_else(name: str, tmp_path: Path) -> None:
+    other, budgets, signers, clients = APART[name]
+    sources = Sources(tmp_path, APP, other, APP)
+    assert (sources.budgets, sources.signers, sources.clients) == (budgets, signers, clients)
+    assert sources.credentials[0] is sources.credentials[2]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "budgets"),
+    [
+        (BEARER, BEARER, 1),
+        (BEARER, changed(BEARER, "auth", "token_env", to="SAME_TOKEN"), 1),
+        (BEARER, changed(BEARER, "auth", "token_env", to="OTHER_TOKEN"), 2),
+        (BEARER, OPEN, 2),
+        (BEARER, APP, 2),
+        (OPEN, OPEN, 1),
+        (OPEN, changed(OPEN, "url", to="https://org.okta.com/other"), 2),
+    ],
+    ids=["one token", "by two variables", "two tokens", "token and none", "token and app", "none", "two paths"],
+)
+def test_a_budget_is_one_origins_one_paths_and_one_credentials(
+    one: dict[str, Any], other: dict[str, Any], budgets: int, tmp_path: Path
+) -> None:
+    assert Sources(tmp_path, one, other).budgets == budgets
+
+
+def test_ten_sources_that_are_alike_have_one_of_each(tmp_path: Path) -> None:
+    sources = Sources(tmp_path, *[APP] * 10)
+    assert (sources.budgets, sources.signers, sources.clients) == (1, 1, 1)
+
+
+def test_of_sources_that_share_a_budget_the_first_ones_rate_holds(tmp_path: Path) -> None:
+    slow, quick = (
+        changed(BEARER, "resilience", "rate_limit", to={"max_requests_per_second": rate, "burst": burst})
+        for rate, burst in ((0.5, 2), (100, 50))
+    )
+    (budget,) = Sources(tmp_path, slow, quick).shared.budgets.values()
+    assert budget.throttle is not None
+    assert (budget.throttle.max_rate, budget.throttle.time_period) == (2, 4.0)
+    (unbound,) = Sources(tmp_path, BEARER, quick).shared.budgets.values()
+    assert unbound.throttle is None
+
+
+def test_ways_to_use_tls_that_are_equal_are_one_however_they_are_configured(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text(ENVIRON["CA"])
+    by_variable, by_file = (
+        changed(OPEN, "tls", to={key: value}) for key, value in (("ca_env", "CA"), ("ca_file", "ca.pem"))
+    )
+    assert Sources(tmp_path, by_variable, by_file).clients == 1
+
+
+def test_no_repr_of_what_is_shared_shows_a_secret(tmp_path: Path) -> None:
+    text = repr(Sources(tmp_path, APP, BEARER, changed(APP, "tls", "ca_env", to="CA")).shared)
+    assert "budgets" in text
+    for secret in ("hush", *ENVIRON["KEY"].split()[4:6], *ENVIRON["CA"].split()[2:4]):
+        assert secret not in text
