@@ -19,6 +19,9 @@ from hel.errors import ReplyError, Trouble
 
 TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 
+MAX_OBJECTS = 300_000
+"""In one answer, the events' own parts included: a few bytes can unpack into very many of them."""
+
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,6 +43,12 @@ def split(body: bytes) -> list[bytes]:
         body.decode()
     except UnicodeDecodeError as error:
         raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+    if body.count(b"{") > MAX_OBJECTS:
+        raise ReplyError(
+            f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
+            "lower `limit` under query_params; no page of events is so large",
+            Trouble.TOO_LARGE,
+        )
     try:
         events = [bytes(raw) for raw in _pages.decode(body)]
     except (msgspec.DecodeError, RecursionError):
@@ -60,6 +69,8 @@ _FIX = "check `url`: it must be an API endpoint that answers with a JSON array o
 
 def _split_slowly(text: str) -> Iterator[str]:
     """Split an array with the standard library's scanner, which accepts all of JSON."""
+    if text.count("[") > MAX_OBJECTS:
+        raise ReplyError(f"the answer holds more than {MAX_OBJECTS:,} JSON arrays", _FIX, Trouble.TOO_LARGE)
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
         raise ReplyError(f"the answer is no JSON array of events: it starts with {_shown(text[at:])}", _FIX)
@@ -83,7 +94,10 @@ def _end_of_value(text: str, at: int) -> int:
     try:
         return _scan(text, at)[1]
     except RecursionError:
-        raise ReplyError(f"the answer is nested too deep at character {at}") from None
+        raise ReplyError(
+            f"the answer is nested too deep at character {at}",
+            "no audit event has so many levels: look at what answers there; if it is right, report it",
+        ) from None
     except ValueError as error:
         raise _damaged(f"is no complete JSON: {error}") from None
 

@@ -4,10 +4,11 @@
 same attempt.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar
+
+import anyio.to_thread
 
 from hel.attempt import Rules, failure
 from hel.auth.credential import Credential, Renewal
@@ -129,7 +130,7 @@ class Exchange:
             return read(reply)
         except ReplyError as error:
             gate.give_back()
-            raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
+            raise failure(verdict.judge_failure(error), reply, self._rules) from error.__cause__
 
     async def _admit(self, gate: Gate) -> None:
         """Wait for a token, for a place in the window, and for room: what is held is held by nobody who waits.
@@ -177,7 +178,7 @@ class Exchange:
         renewal = self._credential.learn(signed, reply)
         self._say_answered(reply, reading)
         if self._recorder is not None:
-            await asyncio.to_thread(self._recorder.record, request, reply)
+            await anyio.to_thread.run_sync(self._recorder.record, request, reply)
         return reply, renewal
 
     def _report(self, error: SourceError | None) -> None:

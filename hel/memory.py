@@ -52,6 +52,11 @@ class Memory:
         self.start_over(checkpoint, ground)
         self._is_new_ground = False
 
+    @property
+    def goes_on(self) -> str:
+        """Where the next tick starts after one that was cut short, in words."""
+        return "starts over (`checkpoint: end_of_tick`)" if self._whole_ticks else "goes on there"
+
     def start_over(self, checkpoint: Checkpoint, ground: Counter[bytes]) -> None:
         """Stand somewhere else, where all that an overlap can reach may be met again."""
         self._is_new_ground = True

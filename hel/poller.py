@@ -158,7 +158,7 @@ class Poller:
         except TimeoutError:
             raise UnreachableError(
                 f"the tick was not done within {self._pace.tick_timeout_s:g} s",
-                "what was delivered counts, and the next tick goes on there; if the API is slow, raise "
+                f"what was delivered counts, and the next tick {self._memory.goes_on}; if the API is slow, raise "
                 "`resilience.tick_timeout_secs` or lower `pagination.max_pages`",
                 Trouble.TIMEOUT,
             ) from None

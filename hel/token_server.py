@@ -6,6 +6,7 @@ server asked to be left alone.
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from hel.attempt import Rules, failure
@@ -22,6 +23,12 @@ from hel.transport.client import Transport
 from hel.tries import Tries
 
 T = TypeVar("T")
+
+_MOST_BYTES = 1024 * 1024
+"""Of an answer: a token is shorter."""
+
+_SIGNED_S = 60.0
+"""How long a request that is signed may wait; its assertion lives for five minutes."""
 
 
 class TokenServer:
@@ -41,6 +48,7 @@ class TokenServer:
         self._facts = facts
         self._clock = clock
         self._log = log
+        self._bounds = replace(rules.bounds, max_bytes=min(rules.bounds.max_bytes, _MOST_BYTES))
         self._tries = Tries(rules, self._hold, clock, log)
         self._held_until = 0.0
         self._failures = 0
@@ -51,17 +59,7 @@ class TokenServer:
         Raises:
             SourceError: What the last attempt failed by.
         """
-        wait_s = self._held_until - self._clock.monotonic()
-        if wait_s > max(self._rules.max_wait_s, self._rules.backoff.max_s):
-            raise ThrottledError(
-                f"the token server {self._facts.token_url} asked to be left alone until "
-                f"{utc_text(self._clock.now() + wait_s)}",
-                "nothing to do: Hel asks again then; if it happens often, look at who else uses this app",
-            )
-        if wait_s > 0:
-            until = utc_text(self._clock.now() + wait_s)
-            self._log.info("token.paused", wait_s=round(wait_s, 1), until=until)
-            await self._clock.sleep(wait_s)
+        await self._pause(max(self._rules.max_wait_s, self._rules.backoff.max_s))
         try:
             result = await self._tries.run(attempt)
         except SourceError:
@@ -80,8 +78,9 @@ class TokenServer:
         Raises:
             AttemptError: There is no answer, or one of a server in trouble.
         """
+        await self._pause(_SIGNED_S)
         try:
-            reply = await self._transport.send(request, self._rules.bounds)
+            reply = await self._transport.send(request, self._bounds)
         except SourceError as error:
             raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         hear(reply)
@@ -94,6 +93,23 @@ class TokenServer:
         if failed.asked_wait_s is not None:
             self._hold(self._clock.monotonic() + failed.asked_wait_s)
         return reply
+
+    async def _pause(self, most_s: float) -> None:
+        """Wait until it may be asked.
+
+        Raises:
+            ThrottledError: That would take longer than this.
+        """
+        wait_s = self._held_until - self._clock.monotonic()
+        until = utc_text(self._clock.now() + max(wait_s, 0.0))
+        if wait_s > most_s:
+            raise ThrottledError(
+                f"the token server {self._facts.token_url} asked to be left alone until {until}",
+                "nothing to do: Hel asks again then; if it happens often, look at who else uses this app",
+            )
+        if wait_s > 0:
+            self._log.info("token.paused", wait_s=round(wait_s, 1), until=until)
+            await self._clock.sleep(wait_s)
 
     def _hold(self, until: float) -> None:
         self._held_until = max(self._held_until, until)

@@ -26,7 +26,7 @@ from hel.policy import diagnosis, verdict
 from hel.policy.diagnosis import Facts, Stage
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
-from hel.telemetry.redaction import conceal
+from hel.telemetry.redaction import conceal, redacted
 
 _GRACE_S = 2.0
 
@@ -149,16 +149,18 @@ class OAuth2Credential:
 
     def _hear(self, server: str, reply: Reply) -> bool:
         """Learn a server's nonce and clock; True if the clock was off by so much that it may have been refused."""
-        self._nonces.learn(server, reply.header("dpop-nonce"))
+        nonce = reply.header("dpop-nonce")
+        if nonce is not None and redacted(nonce) == nonce:  # it is kept in the state, where no secret may stand
+            self._nonces.learn(server, nonce)
         moved = self._server_clock.learn(reply)
         notable = self._server_clock.is_notable(reply)
         if notable and not self._skew_said:
+            self._skew_said = True
             self._log.warning(
                 "clock.skewed",
                 skew_s=round(self._server_clock.skew_s),
                 fix="nothing is lost: signatures are dated by the server's clock; but set this machine's clock (NTP)",
             )
-        self._skew_said = notable
         return moved
 
     def _token_request(self) -> Request:
@@ -208,7 +210,6 @@ class OAuth2Credential:
     def _read(self, reply: Reply) -> Token:
         """The token of a successful answer; a new refresh token that came with it is kept."""
         token, rotated = read_grant(reply, self._client.scopes, self._facts)
-        conceal(token.value.get_secret_value())
         if self._client.refresh_token is not None and rotated is not None:
             self._client.refresh_token.replace(rotated, self._log)
         scopes = " ".join(token.scopes)

@@ -11,7 +11,9 @@ from hel.errors import AuthError
 from hel.policy.diagnosis import Facts
 from hel.records import Reply
 from hel.telemetry.printable import printable
+from hel.telemetry.redaction import conceal
 
+_SHORTEST_S = 1.0
 _YEAR_S = 31_536_000
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 _VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A.17
@@ -35,9 +37,12 @@ def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Tok
             f"the token server answered {reply.status} without an access_token for {facts.token_url}",
             "check `token_url`: it must be the authorization server's token endpoint",
         )
+    conceal(value)
+    rotated = body.get("refresh_token")
+    if isinstance(rotated, str):
+        conceal(rotated)
     _check_kind(kind, facts)
     granted = tuple(scope.split()) if isinstance(scope, str) else scopes
-    rotated = body.get("refresh_token")
     token = Token(SecretStr(value), kind, _lifetime_s(body.get("expires_in")), granted)
     return token, rotated if isinstance(rotated, str) and _VISIBLE_OR_SPACE.fullmatch(rotated) else None
 
@@ -62,7 +67,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _lifetime_s(expires_in: Any) -> float | None:
-    """`expires_in` where it is a number of seconds, at most a year of them."""
+    """`expires_in` where it is a number of seconds, one at least and at most a year of them."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not expires_in > 0:
         return None
-    return float(min(expires_in, _YEAR_S))
+    return float(min(max(expires_in, _SHORTEST_S), _YEAR_S))

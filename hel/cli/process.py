@@ -1,8 +1,9 @@
-"""The process itself: its standard streams, and signals that come before there is anything to end in order."""
+"""The process itself: its standard streams, signals before there is anything to end in order, and its end."""
 
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 
 _closed: set[int] = set()
@@ -27,6 +28,16 @@ def end() -> None:
             stream.flush()
         except (OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+
+
+RESOLVER = "hel-resolver"
+"""How the names of threads begin that look up names: nobody waits for them at the end."""
+
+
+def leave(code: int) -> None:
+    """End now where a look-up of a name still hangs; the interpreter would wait for it."""
+    if any(thread.name.startswith(RESOLVER) for thread in threading.enumerate()):
+        os._exit(code)
 
 
 def stdout_is_closed() -> bool:

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 import typer
 
-from hel.cli import process
+from hel.cli import loop, process
 from hel.cli.account import ACCOUNTED, account
 from hel.cli.problems import FAILED, config_path, reported, say
 from hel.clock import SystemClock
@@ -54,7 +53,7 @@ def run(config: Path | None, wanted: Wanted) -> None:
         settings = loaded.config.global_
         if settings.output.path is None and process.stdout_is_closed():
             raise ConfigError("stdout is closed, and there is no other output", "name a file with -o PATH")
-        outcome = anyio.run(_collect, loaded, wanted)
+        outcome = loop.run(_collect, loaded, wanted)
         if wanted.once or wanted.replay_dir:
             account(outcome, as_json=settings.log_format == "json")
         if outcome.output is not None:

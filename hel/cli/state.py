@@ -35,7 +35,7 @@ def show(config: Path | None, name: str | None) -> None:
         if not checkpoints:
             say(f"{store.path} knows no source yet: nothing was delivered")
         for number, (source, checkpoint) in enumerate(checkpoints.items()):
-            answer("\n" * bool(number) + source)
+            answer("\n" * bool(number) + printable(source))
             for label, value in _described(checkpoint):
                 answer(f"  {label:<12} {printable(value, limit=10_000)}")
 

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-import anyio
 import typer
 
+from hel.cli import loop
 from hel.cli.problems import FAILED, config_path, reported, say
 from hel.cli.report import Report
 from hel.clock import SystemClock
@@ -24,7 +24,7 @@ def test(config: Path | None, name: str) -> None:
         level = "debug" if settings.log_level == "debug" else "critical"
         log = make_log(level, settings.log_format, taps=(report.hear,))
         report.begin(loaded.warnings)
-        outcome = anyio.run(Collector(loaded, SystemClock(), log).test)
+        outcome = loop.run(Collector(loaded, SystemClock(), log).test)
         report.end(outcome)
     if not outcome.ok:
         raise typer.Exit(FAILED)

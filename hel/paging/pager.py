@@ -16,6 +16,7 @@ from hel.paging import link_header
 from hel.paging.question import is_descending, until_of
 from hel.records import Checkpoint, Page, Reply, Request, origin_of
 from hel.telemetry.printable import printable
+from hel.telemetry.redaction import repeats_secret
 
 
 class Pager(Protocol):
@@ -140,6 +141,12 @@ def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
         raise ReplyError(
             f"{what} is {len(url):,} characters long, more than any cursor",
             "look at what answers there, which may be a proxy; if it is right, report it",
+            Trouble.ASTRAY,
+        )
+    if repeats_secret(url):
+        raise ReplyError(
+            f"{what} holds a secret that Hel sent, which must not be kept",
+            "report it to the API's vendor: a link that is stored and logged must not carry a credential",
             Trouble.ASTRAY,
         )
     try:

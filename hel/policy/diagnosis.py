@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from hel.records import Reply
 from hel.telemetry.printable import printable
 
+MAX_REFUSAL = 65_536
+"""Bytes of a refusal's body that are looked at; what is said of an error is shorter."""
+
 
 class Stage(StrEnum):
     """What was asked."""
@@ -62,7 +65,7 @@ def complaint(reply: Reply) -> Complaint:
     A challenge stands before Okta's body, whose code for every 401 is the same.
     """
     try:
-        body: Any = json.loads(reply.body)
+        body: Any = json.loads(reply.body) if len(reply.body) <= MAX_REFUSAL else None
     except (ValueError, RecursionError):
         body = None
     body = body if isinstance(body, dict) else {}
@@ -87,7 +90,8 @@ def _causes(body: dict[str, Any]) -> list[str]:
     return [text for text in said if isinstance(text, str)][:2]
 
 
-_CHALLENGE_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))')
+_CHALLENGE_PARAMETER = re.compile(r'(?<![\w-])([\w-]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))')
+"""Possessive, and only from a word's start: a header of 100 KiB costs no more than reading it."""
 
 
 def challenge_parameters(reply: Reply) -> dict[str, str]:
@@ -131,7 +135,7 @@ def _whither(reply: Reply) -> str:
 
 
 def _diversion_fix(reply: Reply, stage: Stage) -> str:
-    if not reply.header("location"):
+    if not reply.header("location") or reply.is_success:
         return "look at what answers there, which may be a proxy: nothing that Hel asks is answered so"
     return f"set `{'token_url' if stage is Stage.TOKEN else 'url'}` to the address that answers itself"
 

@@ -107,13 +107,14 @@ def retry_after_s(reply: Reply) -> float | None:
     """
     values = [value.strip() for value in reply.header_values("retry-after")]
     texts = [part.strip() for value in values for part in (value.split(",") if _JOINED.fullmatch(value) else [value])]
-    waits = [float(text) for text in texts if _SECONDS.fullmatch(text)]
+    waits = [min(float(text), _LONGEST_S) for text in texts if _SECONDS.fullmatch(text)]
     dates = [date for text in texts if (date := http_date(text)) is not None]
     return max([*waits, *(max(0.0, date - server_time(reply)) for date in dates)], default=None)
 
 
 _DIGITS = 15
-_SECONDS = re.compile(rf"[0-9]{{1,{_DIGITS}}}(\.[0-9]{{0,9}})?")
+_LONGEST_S = 1e15
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]*)?")
 """RFC 9110 knows whole seconds only; some servers send a fraction, and it costs nothing to wait it out."""
 
 _JOINED = re.compile(r"[0-9., \t]+")

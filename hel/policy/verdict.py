@@ -60,7 +60,7 @@ TABLE = {
     Trouble.RESET: Ruling(
         Action.AGAIN, UnreachableError
     ),  # before the answer or in its head; 101, which nobody asked for
-    Trouble.CUT: Ruling(Action.AGAIN, UnreachableError),  # in its body: gzip without end, less than Content-Length
+    Trouble.CUT: Ruling(Action.AGAIN, UnreachableError),  # in its body, or only a part: 205, 206
     Trouble.TIMEOUT: Ruling(Action.AGAIN, UnreachableError),  # connecting, between two bytes, or as a whole
     # an answer that can't be used
     Trouble.UNSENDABLE: Ruling(Action.REFUSE, RefusedError),  # not even a request
@@ -78,6 +78,7 @@ TABLE = {
     Trouble.REFUSED: Ruling(Action.REFUSE, RefusedError),  # 4xx, and 501 and 505, which are for good
 }
 
+_PARTIAL = frozenset({205, 206})
 _PASSING = frozenset({408, 425})
 _FOR_GOOD = frozenset({501, 505})
 
@@ -107,7 +108,7 @@ def judge(reply: Reply, stage: Stage, facts: Facts, names: HeaderNames = rate_he
         facts: What the words depend on.
         names: The rate-limit headers' names.
     """
-    if reply.is_success:
+    if reply.is_success and reply.status not in _PARTIAL:
         return TAKE
     trouble = _trouble(reply, stage, names)
     action, error = TABLE[trouble]
@@ -129,6 +130,8 @@ def _trouble(reply: Reply, stage: Stage, names: HeaderNames) -> Trouble:
     status = reply.status
     if status == 429 or (status == 403 and stage is Stage.API and rate_headers.is_exhausted(reply, names)):
         return Trouble.THROTTLED
+    if status in _PARTIAL:
+        return Trouble.CUT
     if status in _PASSING or (status >= 500 and status not in _FOR_GOOD):
         return Trouble.PASSING
     if status == 401:

@@ -12,6 +12,7 @@ from itertools import chain
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6
+_UNLIKELY = 20
 _PIECE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _MOST = 20_000
 
@@ -55,6 +56,10 @@ class Register:
             text = text.replace(form, "***")
         return text
 
+    def repeats_secret(self, text: str) -> bool:
+        """Whether a long secret stands in it, which no chance brings there."""
+        return any(len(form) >= _UNLIKELY and form in text for form in chain(self._kept, self._passing))
+
     def redacted_start(self, text: str, length: int) -> str:
         """So many characters of the redacted text at most, and `…` for the rest, which may be of any length.
 
@@ -90,3 +95,4 @@ _REGISTER = Register()
 conceal = _REGISTER.conceal
 redacted = _REGISTER.redacted
 redacted_start = _REGISTER.redacted_start
+repeats_secret = _REGISTER.repeats_secret

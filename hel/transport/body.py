@@ -24,10 +24,10 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -
         ReplyError: It is larger, or compressed in a way that was not asked for.
         UnreachableError: It is not whole.
     """
-    coding = coding.strip().lower()
+    written, coding = coding, coding.strip().lower()
     if coding not in {"", "identity", "gzip", "x-gzip"}:
         raise ReplyError(
-            f"the answer is compressed as {printable(coding)}, which was not asked for", trouble=Trouble.CODING
+            f"the answer is compressed as {printable(written.strip())}, which was not asked for", trouble=Trouble.CODING
         )
     gunzip = _Gunzip() if "gzip" in coding else None
     parts: list[bytes] = []
@@ -62,6 +62,8 @@ class _Gunzip:
             except zlib.error as error:
                 raise UnreachableError(f"the answer's gzip body is corrupt: {error}", trouble=Trouble.CUT) from None
             self._member, data = (None, member.unused_data) if member.eof else (member, member.unconsumed_tail)
+            if self._member is None:
+                data = data.lstrip(b"\0")  # some pad the last member
 
     def finish(self) -> None:
         """The stream is over: a member without its end has lost a part on the way."""

@@ -12,14 +12,16 @@ from base64 import b64encode
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import httpx
 
 from hel import __version__
 from hel.clock import Clock
 from hel.config.certificates import Tls
+from hel.config.fields import is_plain_http
 from hel.errors import ConfigError, SourceError
+from hel.policy.diagnosis import MAX_REFUSAL
 from hel.records import Reply, Request
 from hel.telemetry.redaction import conceal
 from hel.transport.body import read_body
@@ -97,21 +99,12 @@ class HttpTransport:
 
     def __init__(self, clock: Clock, tls: Tls = Tls()) -> None:  # noqa: B008  # frozen
         self._clock = clock
-        _conceal_proxy_passwords()
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=90.0)
+        _check_proxies()
         try:
-            self._client = httpx.AsyncClient(
-                limits=limits,
-                verify=_context(tls),
-                follow_redirects=False,
-                headers={"user-agent": f"hel/{__version__}", "accept-encoding": "gzip"},
-            )
+            self._client = _client(_context(tls), by_environment=True)
         except (ValueError, ImportError, httpx.InvalidURL):
-            raise ConfigError(
-                "the environment names a proxy that can't be used",
-                "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY take http://host:port, NO_PROXY a list of hosts",
-            ) from None
-        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            raise _BAD_PROXY from None
+        self._direct: httpx.AsyncClient | None = None
 
     async def send(self, request: Request, bounds: Bounds) -> Reply:
         """Send and read to the end, within the bounds.
@@ -122,10 +115,12 @@ class HttpTransport:
         response, body = None, b""
         try:
             async with asyncio.timeout(bounds.total_s):
-                response = await self._client.send(self._build(request, bounds), stream=True)
+                client = self._client_for(request.url)
+                response = await client.send(_build(client, request, bounds), stream=True)
                 try:
                     coding = response.headers.get("content-encoding", "")
-                    body = await read_body(response.aiter_raw(), coding, bounds.max_bytes)
+                    most = bounds.max_bytes if response.is_success else min(bounds.max_bytes, MAX_REFUSAL)
+                    body = await read_body(response.aiter_raw(), coding, most)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -151,17 +146,46 @@ class HttpTransport:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
+        if self._direct is not None:
+            await self._direct.aclose()
 
-    def _build(self, request: Request, bounds: Bounds) -> httpx.Request:
-        built = self._client.build_request(
-            request.method,
-            request.url,
-            headers=dict(request.headers),
-            content=request.content,
-            timeout=httpx.Timeout(connect=bounds.connect_s, read=bounds.read_s, write=bounds.read_s, pool=None),
-        )
-        built.url = _ExactURL(request.url)
-        return built
+    def _client_for(self, url: str) -> httpx.AsyncClient:
+        """Plain http to this machine goes through no proxy: it would carry the credential elsewhere in the clear."""
+        if urlsplit(url).scheme != "http" or is_plain_http(url):
+            return self._client
+        if self._direct is None:
+            self._direct = _client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), by_environment=False)
+        return self._direct
+
+
+def _client(context: ssl.SSLContext, *, by_environment: bool) -> httpx.AsyncClient:
+    client = httpx.AsyncClient(
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=90.0),
+        verify=context,
+        trust_env=by_environment,
+        follow_redirects=False,
+        headers={"user-agent": f"hel/{__version__}", "accept-encoding": "gzip"},
+    )
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client
+
+
+def _build(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> httpx.Request:
+    built = client.build_request(
+        request.method,
+        request.url,
+        headers=dict(request.headers),
+        content=request.content,
+        timeout=httpx.Timeout(connect=bounds.connect_s, read=bounds.read_s, write=bounds.read_s, pool=None),
+    )
+    built.url = _ExactURL(request.url)
+    return built
+
+
+_BAD_PROXY = ConfigError(
+    "the environment names a proxy that can't be used",
+    "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY take http://host:port, NO_PROXY a list of hosts",
+)
 
 
 class _ExactURL(httpx.URL):
@@ -195,11 +219,21 @@ def _context(tls: Tls) -> ssl.SSLContext:
     return tls.onto(context)
 
 
-def _conceal_proxy_passwords() -> None:
-    """A proxy's error must not show the password that the environment gives for it, nor the header made of it."""
+def _check_proxies() -> None:
+    """See whether the environment's proxies have ports that exist, and hide their passwords.
+
+    A proxy's error must not show the password that the environment gives for it, nor the header made of it.
+
+    Raises:
+        ConfigError: One has not.
+    """
     for name, value in os.environ.items():
-        if not name.lower().endswith("_proxy") or "@" not in value:
+        if name.lower() not in {"http_proxy", "https_proxy", "all_proxy"}:
             continue
+        try:
+            urlsplit(value if "://" in value else f"//{value}").port  # noqa: B018  # it raises
+        except ValueError:
+            raise _BAD_PROXY from None
         user, _, written = value.rpartition("@")[0].rpartition("//")[2].partition(":")
         if written:
             password = unquote(written)

@@ -224,5 +224,5 @@ def test_a_tick_over_damaged_headers_stays_at_home_asks_nothing_twice_and_fails_
      '<u>;a="";', "; a=", ';a=" '],
 )  # fmt: skip
 def test_a_header_of_a_megabyte_is_read_in_a_time_that_grows_with_its_size_alone(part: str) -> None:
-    for head in ("", "<u>", '<u>; rel="', "<u>; rel", "<u>;", "<u>; rel=self"):
+    for head in ("", '<u>; rel="', "<u>; rel"):
         assert find([head + part * (1_000_000 // len(part))], "next") is None

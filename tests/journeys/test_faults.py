@@ -72,7 +72,7 @@ SPOILT = [
     refused("long_link", "characters long", size=70_000),
     refused("bomb", "`limits.max_response_bytes`", size=1_000_000_000, resilience=PATIENT),
     refused("endless", "`limits.max_response_bytes`", resilience=PATIENT),
-    refused("deep_json", "nested too deep", size=500_000),
+    refused("deep_json", "nested too deep", size=100_000),
     refused("headers", "compressed as br", headers={"content-encoding": "br"}),
     refused("redirect", "a redirect to", location="https://elsewhere.example/api/v1/logs"),
     refused("redirect", "a redirect to", status=307, location="/api/v1/logs?after=elsewhere"),
@@ -82,6 +82,7 @@ SPOILT = [
 ]
 STATUSES = [
     again("status", "broke", status=101),
+    again("status", "answered 206", status=206, body=b'[{"uuid":"a part"}]'),
     *(
         refused("status", f"answered {status}", status=status)
         for status in (304, 400, 402, 403, 404, 405, 410, 418, 451)
@@ -191,7 +192,7 @@ TOKEN_ROWS = [
     Row(
         Fault(kind="bomb", path=TOKEN, size=500_000_000), "`limits.max_response_bytes`", again=False, resilience=PATIENT
     ),
-    Row(Fault(kind="deep_json", path=TOKEN, size=500_000), "without an access_token", again=False),
+    Row(Fault(kind="deep_json", path=TOKEN, size=50_000), "without an access_token", again=False),
     Row(Fault(kind="echo", path=TOKEN), "answered 400", again=False),
     Row(Fault(kind="echo", path=TOKEN, status=401, location="https://elsewhere.example/"), "answered 401", again=False),
 ]

@@ -10,6 +10,7 @@ import pytest
 import trustme
 
 from examples.okta_org import Org, Running, running
+from tests.journeys.evil import evil_origin
 from tests.journeys.proxy import proxy_to
 from tests.journeys.workshop import QUICK, SSWS, Ended, Workshop, source
 
@@ -179,3 +180,22 @@ def test_a_tick_that_takes_too_long_ends_and_the_next_one_goes_on(open_workshop:
         assert len(workshop.written()) > delivered
         delivered = len(workshop.written())
     assert workshop.written() == workshop.org.log.uuids
+
+
+def test_plain_http_to_this_machine_is_asked_of_no_proxy(open_workshop: Opening) -> None:
+    """It would carry the credential there in the clear."""
+    workshop = open_workshop(tls=False)
+    with evil_origin() as evil:
+        proxy = f"http://127.0.0.1:{evil.port}"
+        for name in ("HTTP_PROXY", "ALL_PROXY", "http_proxy"):
+            workshop.hel("state", "reset", "okta-audit")
+            ended = run(workshop, env={name: proxy}, url="http://${OKTA_DOMAIN}/api/v1/logs")
+            assert (ended.code, evil.connections, len(ended.lines)) == (0, 0, 1200), name + ended.err
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "SSL_CERT_FILE"])
+def test_validate_and_run_agree_on_what_the_environment_names(workshop: Workshop, name: str) -> None:
+    value = {"HTTPS_PROXY": "127.0.0.1:99999", "SSL_CERT_FILE": "/no/such/file.pem"}[name]
+    for command in (("validate",), ("run", "--once")):
+        ended = workshop.hel(*command, env={name: value})
+        assert (ended.code, name in ended.err) == (2, True), ended.err

@@ -16,6 +16,7 @@ from hel.records import Reply
 FACTS = Facts("https://org.okta.com/api/v1/logs", "oauth2", token_url="https://org.okta.com/oauth2/v1/token")
 
 API_TABLE = [
+    ((205, 206), Action.AGAIN, UnreachableError, True),
     ((300, 301, 302, 303, 304, 307, 308), Action.REFUSE, RefusedError, True),
     ((400, 404, 405, 406, 409, 410, 413, 414, 422, 431, 451), Action.REFUSE, RefusedError, True),
     ((401,), Action.RENEW, AuthError, True),
@@ -26,6 +27,7 @@ API_TABLE = [
     ((501, 505), Action.REFUSE, RefusedError, True),
 ]
 TOKEN_TABLE = [
+    ((206,), Action.AGAIN, UnreachableError, True),
     ((302, 400, 401, 403, 404, 501), Action.REFUSE, AuthError, True),
     ((408, 425, 500, 502, 503, 504), Action.AGAIN, UnreachableError, True),
     ((429,), Action.AGAIN, ThrottledError, False),
@@ -49,7 +51,7 @@ def test_each_status_has_one_verdict(
     assert judged.error.fix
 
 
-@pytest.mark.parametrize("status", [200, 201, 204, 206])
+@pytest.mark.parametrize("status", [200, 201, 203, 204])
 def test_a_success_is_taken(status: int) -> None:
     assert judge(Reply(status, (), b"", 0.0), Stage.API, FACTS) is TAKE
 
