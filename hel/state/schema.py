@@ -51,6 +51,10 @@ MIGRATIONS = (
         tail TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE checkpoints ADD COLUMN watermark REAL;
+    ALTER TABLE checkpoints ADD COLUMN walk_to REAL;
+    """,
 )
 """What leads from each version to the next; the version is the number of steps taken.
 
