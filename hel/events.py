@@ -22,6 +22,7 @@ TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 MAX_OBJECTS = 300_000
 """In one answer, the events' own parts included: a few bytes can unpack into very many of them."""
 
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -43,7 +44,7 @@ def split(body: bytes) -> list[bytes]:
         body.decode()
     except UnicodeDecodeError as error:
         raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
-    if body.count(b"{") > MAX_OBJECTS:
+    if body.count(b"{") > MAX_OBJECTS and _STRING.sub(b"", body).count(b"{") > MAX_OBJECTS:
         raise ReplyError(
             f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
             "lower `limit` under query_params; no page of events is so large",
