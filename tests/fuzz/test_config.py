@@ -366,13 +366,13 @@ def chained(levels: int, links: int) -> str:
     return "x0: &x0 y\n" + "".join(steps)
 
 
-MANY = "{" + ",".join(f"k{at}: 1" for at in range(400)) + "}"
+MANY = "{" + ",".join(f"k{at}: 1" for at in range(500)) + "}"
 BOMBS = {
     "aliases nested a thousand deep": SOURCE + chained(60, 20) + "global: *x19\n",
     "aliases nested four thousand deep": SOURCE + chained(60, 70) + "global: {state: *x69}\n",
-    "a section that is wrong in 400 ways, 400 times": f"x: &b {MANY}\nsources:\n"
-    + "".join(f"  s{at}: *b\n" for at in range(400)),
-    "the same, merged": f"x: &b {MANY}\nsources:\n" + "".join(f"  s{at}: {{<<: *b}}\n" for at in range(400)),
+    "a section that is wrong in 500 ways, 500 times": f"x: &b {MANY}\nsources:\n"
+    + "".join(f"  s{at}: *b\n" for at in range(500)),
+    "the same, merged": f"x: &b {MANY}\nsources:\n" + "".join(f"  s{at}: {{<<: *b}}\n" for at in range(500)),
     "merges of merges": "0: &0 {x: 1}\n"
     + "".join(f"{at}: &{at} {{{at}k: 1,<<: *{at - 1}}}\n" for at in range(1, 2900)),
     "a long list where text is wanted, 600 times": f"{SOURCE}    from: &f [{'x,' * 600}]\n    query_params: "

@@ -88,7 +88,7 @@ STATUSES = [
         for status in (304, 400, 402, 403, 404, 405, 410, 418, 451)
     ),
     refused("status", "answered 501", status=501),
-    *(again("status", f"answered {status}", status=status) for status in (408, 425, 500, 599)),
+    *(again("status", f"answered {status}", status=status) for status in (408, 425, 500, 502, 503, 504, 599)),
     again("status", "answered 429", status=429, headers={"retry-after": "0"}),
     again("concurrency_429", "answered 429"),
     again("status", "answered 403", status=403, headers={"retry-after": "0"}),
@@ -176,14 +176,14 @@ TOKEN_ROWS = [
     Row(Fault(kind="status", path=TOKEN, status=101), "broke", again=True),
     *(
         Row(Fault(kind="status", path=TOKEN, status=status), f"answered {status}", again=True)
-        for status in (408, 429, 500)
+        for status in (408, 425, 429, 500, 502, 503)
     ),
     Row(Fault(kind="stall", path=TOKEN), "no complete answer", again=True, resilience=SLOW),
     Row(Fault(kind="truncated_gzip", path=TOKEN), "cut off", again=True),
     Row(Fault(kind="raw", path=TOKEN, body=b"{authorization}\r\n\r\n"), "broke", again=True),
     *(
         Row(Fault(kind="status", path=TOKEN, status=status), f"answered {status}", again=False)
-        for status in (302, 400, 401, 404, 501)
+        for status in (302, 400, 401, 403, 404, 405, 501)
     ),
     Row(Fault(kind="redirect", path=TOKEN, location="https://elsewhere.example/token"), "redirect", again=False),
     Row(Fault(kind="html", path=TOKEN), "without an access_token", again=False),
