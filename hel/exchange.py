@@ -140,16 +140,16 @@ class Exchange:
         for is_last in (False, True):
             await self._credential.ready()
             await self._budget.reserve(self._clock, self._log, self._rules.max_wait_s)
+            is_admitted = False
             try:
                 await gate.wait()
-            except BaseException:
-                gate.give_back()
-                self._limiter.withdrawn()
-                raise
-            if is_last or self._credential.is_ready():
+                is_admitted = is_last or self._credential.is_ready()
+            finally:
+                if not is_admitted:
+                    gate.give_back()
+                    self._limiter.withdrawn()
+            if is_admitted:
                 return
-            gate.give_back()
-            self._limiter.withdrawn()
 
     async def _send(self, request: Request, gate: Gate) -> tuple[Reply, Renewal | None]:
         """Be admitted, sign, send, and learn from the answer."""

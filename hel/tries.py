@@ -61,9 +61,9 @@ class Tries:
         wait, rules = failed.asked_wait_s, self._rules
         if wait is not None:
             self._hold(self._clock.monotonic() + wait)
-        if (wait or 0.0) > rules.max_wait_s:
-            failed.error.message += f"; it asks to be left alone until {utc_text(self._clock.now() + (wait or 0.0))}"
-            return False
+            if wait > rules.max_wait_s:
+                failed.error.message += f"; it asks to be left alone until {utc_text(self._clock.now() + wait)}"
+                return False
         if not failed.may_pass or tries >= rules.max_attempts:
             return False
         if wait is None:

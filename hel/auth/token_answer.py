@@ -1,12 +1,12 @@
 """What a token server's successful answer grants (RFC 6749 §5.1), if it is what was asked for. A law: a Reply in."""
 
 import json
-import re
 from typing import Any
 
 from pydantic import SecretStr
 
 from hel.auth.token_cache import Token
+from hel.config.secret_text import VISIBLE, VISIBLE_OR_SPACE
 from hel.errors import AuthError
 from hel.policy.diagnosis import Facts
 from hel.records import Reply
@@ -15,8 +15,6 @@ from hel.telemetry.redaction import conceal
 
 _SHORTEST_S = 1.0
 _YEAR_S = 31_536_000
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
-_VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A.17
 
 
 def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Token, str | None]:
@@ -32,7 +30,7 @@ def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Tok
     """
     body = _json_object(reply.body)
     value, kind, scope = body.get("access_token"), str(body.get("token_type", "")), body.get("scope")
-    if not isinstance(value, str) or not _VISIBLE.fullmatch(value):
+    if not isinstance(value, str) or not VISIBLE.fullmatch(value):
         raise AuthError(
             f"the token server answered {reply.status} without an access_token for {facts.token_url}",
             "check `token_url`: it must be the authorization server's token endpoint",
@@ -44,7 +42,7 @@ def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Tok
     _check_kind(kind, facts)
     granted = tuple(scope.split()) if isinstance(scope, str) else scopes
     token = Token(SecretStr(value), kind, _lifetime_s(body.get("expires_in")), granted)
-    return token, rotated if isinstance(rotated, str) and _VISIBLE_OR_SPACE.fullmatch(rotated) else None
+    return token, rotated if isinstance(rotated, str) and VISIBLE_OR_SPACE.fullmatch(rotated) else None
 
 
 def _check_kind(kind: str, facts: Facts) -> None:

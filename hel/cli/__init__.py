@@ -11,7 +11,6 @@ def main() -> None:
     try:
         app(prog_name="hel")
     except SystemExit as ended:
-        process.end()
         process.leave(ended.code if isinstance(ended.code, int) else 0)
         raise
     finally:

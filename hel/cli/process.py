@@ -37,6 +37,7 @@ RESOLVER = "hel-resolver"
 def leave(code: int) -> None:
     """End now where a look-up of a name still hangs; the interpreter would wait for it."""
     if any(thread.name.startswith(RESOLVER) for thread in threading.enumerate()):
+        end()
         os._exit(code)
 
 

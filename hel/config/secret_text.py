@@ -17,6 +17,12 @@ from hel.telemetry.redaction import conceal
 MAX_BYTES = 1_000_000
 """The largest secret file that is read."""
 
+VISIBLE = re.compile(r"[\x21-\x7e]+")
+"""What a token may consist of."""
+
+VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")
+"""What any other secret of OAuth may consist of: VSCHAR, RFC 6749 appendix A."""
+
 _UPPER_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}|[a-z][a-z0-9]{0,23}(_[a-z0-9]{1,23})*")
 
 

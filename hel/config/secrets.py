@@ -1,6 +1,5 @@
 """Resolves what one source proves itself with: its secrets and its certificates, checked as far as they can be."""
 
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -13,15 +12,11 @@ from pydantic import SecretStr
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.certificates import CertificateError, Tls
 from hel.config.problems import Keys, Problem
-from hel.config.secret_text import Secret, SecretText
+from hel.config.secret_text import VISIBLE, VISIBLE_OR_SPACE, Secret, SecretText
 from hel.config.tls import TlsConfig
 
 if TYPE_CHECKING:
     from hel.config.keys import PrivateKey
-
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
-_VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")  # VSCHAR, RFC 6749 appendix A
-
 
 Ways = tuple[BearerAuth | OAuth2Auth | None, TlsConfig | None]
 """How a source proves who it is: its `auth` and `tls` sections; None for an `auth` left out, and for what is wrong."""
@@ -82,7 +77,7 @@ class SecretReader:
         auth, tls = ways
         found = Secrets()
         if isinstance(auth, BearerAuth):
-            token = self._texts.read("token", auth.token_env, auth.token_file, (*keys, "auth"), _VISIBLE)
+            token = self._texts.read("token", auth.token_env, auth.token_file, (*keys, "auth"), VISIBLE)
             found = Secrets(token=token, origins=_origins({"token": token}))
         elif isinstance(auth, OAuth2Auth):
             if auth.refresh_token_file is not None and tls is not None:
@@ -91,7 +86,7 @@ class SecretReader:
         return found if tls is None else replace(found, tls=self._read_tls(tls, (*keys, "tls")))
 
     def _read_oauth2(self, auth: OAuth2Auth, keys: Keys) -> Secrets:
-        read, allowed = self._texts.read, _VISIBLE_OR_SPACE
+        read, allowed = self._texts.read, VISIBLE_OR_SPACE
         client = read("client_id", auth.client_id_env, auth.client_id_file, keys, allowed, is_public=True)
         secret = read("client_secret", auth.client_secret_env, auth.client_secret_file, keys, allowed)
         refresh = read("refresh_token", auth.refresh_token_env, auth.refresh_token_file, keys, allowed)

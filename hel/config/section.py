@@ -86,6 +86,8 @@ class Section(BaseModel):
     @classmethod
     def _bounded(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """`given` with so many unknown keys at most as a person wants to read about."""
+        if len(given) <= _MOST_UNKNOWN:
+            return given
         known = set(keys_of(cls))
         left_out = set([key for key in given if key not in known][_MOST_UNKNOWN:])
         return {key: value for key, value in given.items() if key not in left_out} if left_out else given

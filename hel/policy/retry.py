@@ -55,8 +55,7 @@ def asked_wait_s(reply: Reply, max_wait_s: float, names: HeaderNames = rate_head
     if asked is not None:
         return asked
     reading = rate_headers.read(reply, names)
-    if reading is None or reading.is_concurrency or reply.status not in {403, 429}:
-        return None
-    if reply.status == 403 and reading.remaining > 0:
+    is_limit = reply.status == 429 or (reply.status == 403 and rate_headers.is_exhausted(reply, names))
+    if reading is None or reading.is_concurrency or not is_limit:
         return None
     return min(max(reading.reset_in_s, 0.0) + RESET_MARGIN_S, max_wait_s)

@@ -57,9 +57,7 @@ TABLE = {
     Trouble.CONNECT: Ruling(Action.AGAIN, UnreachableError),  # refused, unreachable, the proxy's no
     Trouble.CERTIFICATE: Ruling(Action.REFUSE, UnreachableError),  # no second look makes a stranger a friend
     Trouble.TLS: Ruling(Action.AGAIN, UnreachableError),  # any other failure of the handshake
-    Trouble.RESET: Ruling(
-        Action.AGAIN, UnreachableError
-    ),  # before the answer or in its head; 101, which nobody asked for
+    Trouble.RESET: Ruling(Action.AGAIN, UnreachableError),  # before the answer or in its head; an unasked 101
     Trouble.CUT: Ruling(Action.AGAIN, UnreachableError),  # in its body, or only a part: 205, 206
     Trouble.TIMEOUT: Ruling(Action.AGAIN, UnreachableError),  # connecting, between two bytes, or as a whole
     # an answer that can't be used
