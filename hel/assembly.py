@@ -2,17 +2,35 @@
 
 import math
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from typing import Literal
 
+from hel import okta
 from hel.attempt import Rules
-from hel.config.auth import BearerAuth, OAuth2Auth
+from hel.config.auth import ApiKeyAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
+from hel.config.pagination import (
+    CursorPagination,
+    LinkHeaderPagination,
+    NextUrlPagination,
+    NoPagination,
+    OffsetPagination,
+    PageOffsetPagination,
+    Pagination,
+    page_size_param,
+)
 from hel.config.resilience import Limits, RateLimit
-from hel.config.source import LinkHeaderPagination, SourceConfig
+from hel.config.source import SourceConfig
 from hel.dedupe import SeenIds, key_of
+from hel.envelope import Envelope
 from hel.events import LineMaker
 from hel.memory import LineLimit, Memory
-from hel.paging.pager import LinkHeaderPager, Pager, SinglePage
+from hel.paging.pager import Ending, Events, Pager
+from hel.paging.place import Asking
 from hel.paging.question import Question
+from hel.paging.strategies import Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
+from hel.paging.walk import Span, Walks, read_value
 from hel.policy import rate_headers
 from hel.policy.diagnosis import Facts
 from hel.policy.rate_headers import HeaderNames
@@ -26,18 +44,73 @@ from hel.transport.client import Bounds
 
 def question(source: SourceConfig) -> Question:
     """What this source asks."""
-    follows = isinstance(source.pagination, LinkHeaderPagination)
-    return Question(source.url, source.query_params, source.from_, source.from_param, follows_links=follows)
+    headers = {"accept": "application/json", **{name.lower(): value for name, value in source.headers.items()}}
+    asking = Asking(source.url, source.method, headers, source.allowed_origins)
+    size = page_size_param(source.pagination)
+    is_get = source.method == "GET"
+    return Question(
+        asking,
+        {**({name: str(number) for name, number in size.items()} if is_get else {}), **source.query_params},
+        source.from_,
+        source.from_param,
+        follows_links=not isinstance(source.pagination, NoPagination),
+        body=source.body if is_get else {**size, **source.body},
+    )
 
 
-def pager(source: SourceConfig, url: str | None = None) -> Pager:
-    """How its pages follow each other, from its own first URL or another one on."""
-    url = url or question(source).first_url
-    pagination = source.pagination
-    if isinstance(pagination, LinkHeaderPagination):
-        is_short_last = pagination.end_on == "short_page"
-        return LinkHeaderPager(url, pagination.rel, end_on_short_page=is_short_last, abroad=source.allowed_origins)
-    return SinglePage(url)
+def pager(source: SourceConfig) -> Pager:
+    """How its pages follow each other."""
+    asked = question(source)
+    pages = source.pagination
+    is_short_last = getattr(pages, "end_on", None) == "short_page"
+    limit = str(getattr(pages, "limit", None) or asked.parameters.get("limit", ""))
+    ending = Ending.BOUNDED if asked.has_end else Ending.POLLING
+    if walks(source) is not None:
+        ending = Ending.WALK
+    elif isinstance(pages, NoPagination):
+        ending = Ending.REPEATED
+    full_page = int(limit) if is_short_last and limit.isdecimal() else 0
+    return Pager(asked.asking, asked.first, strategy(pages), ending, place_of_events(source), full_page)
+
+
+def strategy(pages: Pagination) -> Strategy:
+    """How the API says what comes next."""
+    match pages:
+        case LinkHeaderPagination():
+            return LinkHeader(pages.rel)
+        case NextUrlPagination():
+            return NextUrl(pages.next_url_path)
+        case CursorPagination():
+            return Cursor(pages.cursor_path, pages.cursor_param, pages.has_more_path, alone=pages.cursor_alone)
+        case PageOffsetPagination():
+            return Numbered(pages.page_param, pages.first_page)
+        case OffsetPagination():
+            return Numbered(pages.offset_param, 0, by_events=True)
+        case NoPagination():
+            return NoPages()
+
+
+def walks(source: SourceConfig) -> Walks | None:
+    """Where its ticks begin, where its cursor does not last."""
+    if (mark := source.watermark) is not None:
+        asked = replace(question(source), start_param=mark.param)
+        return Walks(asked, mark.param_format or mark.format, mark.overlap_secs, mark.template)
+    if (window := source.window) is not None:
+        asked = replace(question(source), start_param=window.start_param)
+        span = Span(window.end_param, window.max_secs, window.lag_secs)
+        return Walks(asked, window.format, window.overlap_secs, span=span)
+    return None
+
+
+def place_of_events(source: SourceConfig) -> Events:
+    """Where its events stand in an answer."""
+    return Events(source.events_path, source.events_may_be_missing, is_bare=okta.is_log(source.url))
+
+
+def split(source: SourceConfig) -> Callable[[bytes], list[bytes]]:
+    """How the events are found in an answer."""
+    where = place_of_events(source)
+    return lambda body: where.of(Envelope(body))
 
 
 def line_maker(source: SourceConfig) -> LineMaker:
@@ -48,6 +121,7 @@ def line_maker(source: SourceConfig) -> LineMaker:
         source.transform.timestamp_field,
         source.transform.id_field,
         source.dedupe.id_path if source.dedupe else None,
+        (mark.path, partial(read_value, form=mark.format)) if (mark := source.watermark) else None,
     )
 
 
@@ -59,7 +133,7 @@ def identify(maker: LineMaker, event: bytes) -> bytes | None:
 
 def pace(source: SourceConfig) -> Pace:
     """How often and how far it is asked."""
-    pages = source.pagination.max_pages if isinstance(source.pagination, LinkHeaderPagination) else 1
+    pages = 1 if isinstance(source.pagination, NoPagination) and source.window is None else _most_pages(source)
     schedule, resilience = source.schedule, source.resilience
     return Pace(
         schedule.interval_secs,
@@ -70,14 +144,23 @@ def pace(source: SourceConfig) -> Pace:
     )
 
 
+def _most_pages(source: SourceConfig) -> int:
+    return 100 if isinstance(source.pagination, NoPagination) else source.pagination.max_pages
+
+
 def facts(source: SourceConfig) -> Facts:
     """What the words for its errors depend on."""
     auth = source.auth
+    known = Facts(source.url, "none" if auth is None else auth.type)
     if isinstance(auth, OAuth2Auth):
-        return Facts(source.url, "oauth2", token_url=auth.token_url, dpop=auth.dpop)
+        return replace(known, token_url=auth.token_url, dpop=auth.dpop)
     if isinstance(auth, BearerAuth):
-        return Facts(source.url, "bearer", prefix=auth.prefix)
-    return Facts(source.url)
+        return replace(known, prefix=auth.prefix)
+    if isinstance(auth, ApiKeyAuth):
+        return replace(known, prefix=auth.prefix, header=auth.header)
+    if isinstance(auth, GoogleServiceAccountAuth):
+        return replace(known, subject=auth.subject or "")
+    return known
 
 
 def rules(source: SourceConfig) -> Rules:
@@ -118,7 +201,20 @@ def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Me
     log.debug("source.known", events=start.events, newest=start.newest, finished=start.finished)
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None
     ground = store.ground(name) if store else Counter[bytes]()
-    return Memory(start, ground, seen, whole_ticks=source.checkpoint == "end_of_tick", limit=line_limit(source.limits))
+    return Memory(
+        start,
+        ground,
+        seen,
+        whole_ticks=source.checkpoint == "end_of_tick",
+        limit=line_limit(source.limits),
+        walks=_walks_by(source),
+    )
+
+
+def _walks_by(source: SourceConfig) -> Literal["window", "time", "number"] | None:
+    if source.watermark is not None:
+        return "number" if source.watermark.format == "number" else "time"
+    return None if source.window is None else "window"
 
 
 def line_limit(limits: Limits) -> LineLimit | None:
@@ -130,10 +226,15 @@ def line_limit(limits: Limits) -> LineLimit | None:
 def recovery(name: str, source: SourceConfig, store: Store | None) -> Recovery:
     """What it does when the API refuses its cursor."""
     recall = partial(store.reach, name) if store else Counter[bytes]
-    return Recovery(name, source.on_cursor_error, question(source), source.overlap_secs, recall)
+    return Recovery(name, source.on_cursor_error, question(source), source.overlap_secs, recall, walks(source))
+
+
+_BLUR_S = 60.0
+"""A walk begins on a whole second, and the API's clock may be ahead of ours: lines are remembered so much longer."""
 
 
 def keep(source: SourceConfig) -> Keep:
     """How much of what it delivered is remembered; all of it where a start over goes back to the very beginning."""
-    overlap_s = math.inf if question(source).has_end else source.overlap_secs
-    return Keep(source.dedupe.capacity if source.dedupe else 0, overlap_s)
+    by = walks(source)
+    overlap_s = by.overlap + _BLUR_S if by else math.inf if question(source).has_end else source.overlap_secs
+    return Keep(source.dedupe.capacity if source.dedupe else 0, overlap_s, walks=by is not None)

@@ -141,8 +141,8 @@ class Collector:
             for name in names:
                 source, log = self._config.sources[name], self._log.bind(source=name)
                 memory = assembly.memory(name, source, None, log)
-                pager, maker = partial(assembly.pager, source), assembly.line_maker(source)
-                play = partial(replay, name, directory / name, pager, maker, memory, queue, log)
+                split, maker = assembly.split(source), assembly.line_maker(source)
+                play = partial(replay, name, directory / name, split, maker, memory, queue, log)
                 jobs.append(partial(self._account, name, play))
             await self._finish(queue, sink, None, Nonces(), jobs, once=True)
         return self._outcome
@@ -209,6 +209,7 @@ class Collector:
                         assembly.line_maker(source),
                         assembly.memory(name, source, known, log),
                         assembly.recovery(name, source, known),
+                        assembly.walks(source),
                         assembly.pace(source),
                         queue,
                         self._clock,

@@ -8,7 +8,7 @@ one event is one line.
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
@@ -40,16 +40,8 @@ def split(body: bytes) -> list[bytes]:
         ReplyError: The body is no JSON array of objects.
     """
     body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
-    if body.count(b"{") > MAX_OBJECTS and _STRING.sub(b"", body).count(b"{") > MAX_OBJECTS:
-        raise ReplyError(
-            f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
-            "lower `limit` under query_params; no page of events is so large",
-            Trouble.TOO_LARGE,
-        )
+    check_text(body)
+    check_objects(body)
     try:
         events = [bytes(raw) for raw in _pages.decode(body)]
     except (msgspec.DecodeError, RecursionError):
@@ -59,6 +51,32 @@ def split(body: bytes) -> list[bytes]:
             shown = _shown(event.decode())
             raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
     return [_on_one_line(event) for event in events]
+
+
+def check_text(body: bytes) -> None:
+    """See whether it is UTF-8.
+
+    Raises:
+        ReplyError: It is not.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+
+
+def check_objects(body: bytes) -> None:
+    """See whether there are no more objects in it than may be.
+
+    Raises:
+        ReplyError: There are.
+    """
+    if body.count(b"{") > MAX_OBJECTS and _STRING.sub(b"", body).count(b"{") > MAX_OBJECTS:
+        raise ReplyError(
+            f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
+            "lower `limit` under query_params; no page of events is so large",
+            Trouble.TOO_LARGE,
+        )
 
 
 def _damaged(how: str) -> ReplyError:
@@ -134,12 +152,14 @@ class Line:
         text: The NDJSON line, newline included.
         key: The raw JSON of what the source dedupes by, or None where the event has none.
         ts: The event's own timestamp text; None where there is none that may be kept.
+        at: When, in epoch seconds, or the source's own watermark; None where it is not known.
         id: The raw JSON of `meta.id`, or None.
     """
 
     text: bytes
     key: bytes | None
     ts: str | None
+    at: float | None = None
     id: bytes | None = None
 
 
@@ -152,6 +172,7 @@ class LineMaker:
         timestamp_field: Dotted path of the timestamp, or None for the usual names.
         id_field: Dotted path of `meta.id` (`transform.id_field`), or None for the same as `key_field`.
         key_field: Dotted path of what the source dedupes by (`dedupe.id_path`), or None.
+        mark: Dotted path of the watermark, and how to read its raw JSON; None for the timestamp.
     """
 
     def __init__(
@@ -161,6 +182,7 @@ class LineMaker:
         timestamp_field: str | None = None,
         id_field: str | None = None,
         key_field: str | None = None,
+        mark: tuple[str, Callable[[bytes], float | None]] | None = None,
     ) -> None:
         key, value = (json.dumps(text, ensure_ascii=False) for text in label)
         self._head = b'{"ts":'
@@ -169,7 +191,9 @@ class LineMaker:
         self._timestamps += [name for name in TIMESTAMP_FIELDS if name != timestamp_field]
         self._id = id_field or key_field
         self._key = key_field
-        self._peek = _Peek([*self._timestamps, *(name for name in (self._id, self._key) if name)])
+        self._mark = mark
+        others = (self._id, self._key, mark[0] if mark else None)
+        self._peek = _Peek([*self._timestamps, *(name for name in others if name)])
 
     def line(self, event: bytes, collected_at: float) -> Line:
         """Splice one event into its line.
@@ -185,7 +209,13 @@ class LineMaker:
         stamp = ts or f'"{utc_text(collected_at)}"'.encode()
         text = b"".join((self._head, stamp, self._middle, event, b',"meta":{', meta, b"}}\n"))
         key = found.get(self._key) if self._key else None
-        return Line(text, None if key == b"null" else key, _text(ts) if ts else None, identity)
+        shown = _text(ts) if ts else None
+        if self._mark is None:
+            at = None if shown is None else parse_time(shown)
+        else:
+            raw = found.get(self._mark[0])
+            at = None if raw is None else self._mark[1](raw)
+        return Line(text, None if key == b"null" else key, shown, at, identity)
 
 
 def _text(raw: bytes) -> str | None:
@@ -235,26 +265,34 @@ class _Peek:
         for path, parts in self._paths.items():
             raw = event
             for part in parts:
-                raw = _members(raw).get(part, "") if raw.startswith("{") else ""
+                raw = members(raw).get(part, "") if raw.startswith("{") else ""
             if raw:
                 found[path] = raw.encode()
         return found
 
 
-def _members(text: str) -> dict[str, str]:
-    """The raw JSON of each member of a well-formed object; of a repeated name the last."""
-    members: dict[str, str] = {}
-    at = _skip(text, 1)
+def members(text: str) -> dict[str, str]:
+    """The raw JSON of each member of an object, which all of JSON may stand in; of a repeated name the last.
+
+    Raises:
+        ReplyError: It is no well-formed object.
+    """
+    start = _skip(text, 0)
+    end = _end_of_value(text, start)
+    if text[start] != "{" or _skip(text, end) != len(text):
+        raise _damaged("is no JSON object alone")
+    found: dict[str, str] = {}
+    at = _skip(text, start + 1)
     while text[at] != "}":
         name_end = _end_of_value(text, at)
         name = json.loads(text[at:name_end])
         at = _skip(text, _skip(text, name_end) + 1)  # behind the colon
         end = _end_of_value(text, at)
-        members[name] = text[at:end]
+        found[name] = text[at:end]
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)
-    return members
+    return found
 
 
 _LAST_MOMENT = 253_402_300_799.0

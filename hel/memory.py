@@ -3,12 +3,14 @@
 A source's memory runs ahead of the state by what is queued; the queue drops nothing, so the two agree in the end.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from hel.dedupe import KEY_BYTES, Delivered, SeenIds, key_of, pack_keys, split_keys
 from hel.errors import LineTooLongError
-from hel.events import Line, LineMaker, parse_time
+from hel.events import Line, LineMaker
 from hel.records import Batch, Checkpoint, Page, Skipped
 from hel.telemetry.printable import printable
 
@@ -35,6 +37,8 @@ class Memory:
         seen: The IDs that were delivered; None without `dedupe`.
         whole_ticks: The place to resume from moves only with a tick's last page (`checkpoint: end_of_tick`).
         limit: How long a line may be; None for any length.
+        walks: The source starts anew each tick, at the end of a window or from a watermark that is a time or a number;
+            what a walk delivered may be met again until it is complete. None for a source whose cursor lasts.
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class Memory:
         *,
         whole_ticks: bool = False,
         limit: LineLimit | None = None,
+        walks: Literal["window", "time", "number"] | None = None,
     ) -> None:
         self._seen = seen
+        self._walks = walks
         self._limit = limit
         self._whole_ticks = whole_ticks
         self.start_over(checkpoint, ground)
@@ -64,6 +70,11 @@ class Memory:
         self._committed_ground = ground
         self._beyond: Counter[bytes] = Counter()
         self._ground = Delivered(ground)
+
+    @property
+    def is_new_ground(self) -> bool:
+        """Whether nothing was handed over since it stands somewhere else."""
+        return self._is_new_ground
 
     def begin_tick(self) -> None:
         """Stand where the last checkpoint was handed over; what was delivered beyond it will be met again."""
@@ -104,11 +115,22 @@ class Memory:
             if self._seen is not None and identity is not None and not is_known:
                 self._seen.add(identity)
                 ids += identity
+        until_at = self._until_at([line.at for _, line in made], newest[0], received_at)
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
             self._ground = Delivered(map(key_of, page.events) if page.again else ())
         self._move(page, newest, bytes(keys), received_at, is_closing=is_closing)
-        batch = Batch(source, b"".join(lines), len(lines), bytes(keys), bytes(ids), b"", None, skipped=tuple(skipped))
+        batch = Batch(
+            source,
+            b"".join(lines),
+            len(lines),
+            bytes(keys),
+            bytes(ids),
+            b"",
+            None,
+            skipped=tuple(skipped),
+            until_at=until_at,
+        )
         if self._whole_ticks and not last:
             return batch
         batch = replace(
@@ -153,18 +175,35 @@ class Memory:
         self, page: Page, newest: tuple[float | None, str | None], keys: bytes, now: float, *, is_closing: bool
     ) -> None:
         """Stand behind a page."""
+        stood = self.checkpoint
+        watermark, walk_to = stood.watermark, stood.walk_to
+        if self._walks is not None and page.next is None and page.fault is None:
+            reached = walk_to if self._walks == "window" else newest[0]
+            latest = math.inf if self._walks == "number" else now  # an event of the future does not move it there
+            watermark, walk_to = _forward(watermark, reached, latest if walk_to is None else min(latest, walk_to)), None
         self.checkpoint = replace(
             self.checkpoint,
             resume=page.resume,
             newest=newest[1],
             newest_at=newest[0],
             finished=page.finished,
-            overlapping=not is_closing and bool(self._ground),
+            overlapping=not is_closing and (self._walks is not None or bool(self._ground)),
             events=self.checkpoint.events + len(keys) // KEY_BYTES,
             updated_at=now,
+            watermark=watermark,
+            walk_to=walk_to,
         )
         if self._whole_ticks:
             self._beyond.update(split_keys(keys))
+
+    def _until_at(self, marks: list[float | None], newest: float | None, now: float) -> float | None:
+        """Behind which watermark no walk meets these events any more: their own or the newest, whichever is later."""
+        if self._walks is None:
+            return None
+        if self._walks == "window":
+            return now if self.checkpoint.walk_to is None else self.checkpoint.walk_to
+        usual = math.inf if newest is None else newest if self._walks == "number" else min(newest, now)
+        return max([usual, *(mark for mark in marks if mark is not None)])
 
     def _hand_over(self) -> None:
         """From here on the next tick starts, whatever becomes of this one."""
@@ -175,9 +214,13 @@ class Memory:
 
 
 def _newer(newest: tuple[float | None, str | None], line: Line) -> tuple[float | None, str | None]:
-    if line.ts is None:
-        return newest
-    at = parse_time(line.ts)
-    if at is None:
-        return newest if newest[0] is not None else (None, line.ts)
-    return newest if newest[0] is not None and newest[0] >= at else (at, line.ts)
+    if line.at is None:
+        return newest if newest[0] is not None or line.ts is None else (None, line.ts)
+    return newest if newest[0] is not None and newest[0] >= line.at else (line.at, line.ts)
+
+
+def _forward(watermark: float | None, reached: float | None, latest: float) -> float | None:
+    """Where the watermark stands when a walk is complete: never back, and never later than `latest`."""
+    if reached is None:
+        return watermark
+    return min(reached, latest) if watermark is None else max(watermark, min(reached, latest))

@@ -18,6 +18,7 @@ from hel.errors import RefusedError, ReplyError, SourceError, Trouble, Unreachab
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
+from hel.paging.walk import Walks
 from hel.queue import BatchQueue, Room, Size
 from hel.records import Checkpoint, Page, Reply, Request
 from hel.recovery import CHANGED, Recovery
@@ -76,6 +77,7 @@ class Poller:
         maker: Splices its lines.
         memory: Where it stands, and what it has delivered.
         recovery: What it does when the API refuses its cursor.
+        walks: Where its ticks begin; None where its cursor lasts.
         pace: How often and how far.
         queue: Where its batches go.
         clock: Times the ticks.
@@ -90,6 +92,7 @@ class Poller:
         maker: LineMaker,
         memory: Memory,
         recovery: Recovery,
+        walks: Walks | None,
         pace: Pace,
         queue: BatchQueue,
         clock: Clock,
@@ -101,6 +104,7 @@ class Poller:
         self._maker = maker
         self._memory = memory
         self._recovery = recovery
+        self._walks = walks
         self._pace = pace
         self._queue = queue
         self._clock = clock
@@ -172,36 +176,63 @@ class Poller:
         if self._is_finished:
             return
         self._memory.begin_tick()
+        now = self._clock.now()  # of all its windows, for otherwise a slow API would be asked without end
+        while await self._walk(tick, now):
+            pass
+
+    async def _walk(self, tick: Tick, now: float) -> bool:
+        """Follow pages to their end; whether there may be more behind it, which is so where a window was read."""
+        if self._walks is not None and not await self._begin_walk(tick, now):
+            return False
         request = await self._start(tick)
         while request is not None:
             if tick.pages == self._pace.max_pages:
                 tick.behind = True
-                return
+                return False
             await self._clock.sleep(self._pace.page_delay_s)
             request = await self._take(request, tick)
+        return self._walks is not None and self._walks.span is not None
+
+    async def _begin_walk(self, tick: Tick, now: float) -> bool:
+        """Stand where the next walk begins, unless one is under way; whether there is anything to ask."""
+        memory, walks = self._memory, self._walks
+        if walks is None or (memory.checkpoint.resume is not None and not self._recovery.is_changed(memory.checkpoint)):
+            return True
+        start = walks.begin(memory.checkpoint, now)
+        if start is None:
+            return False
+        if tick.pages == self._pace.max_pages:
+            tick.behind = True
+            return False
+        await self._stand(start)
+        return True
 
     async def _start(self, tick: Tick) -> Request | None:
         """The first page, from another place where the stored one answers another question, or is refused."""
         memory, recovery = self._memory, self._recovery
-        if recovery.is_changed(memory.checkpoint):
+        if self._walks is None and recovery.is_changed(memory.checkpoint):
             await self._start_over("question.changed", CHANGED, recovery.start_changed(memory.checkpoint))
         try:
             return await self._take(self._pager.first(memory.checkpoint), tick)
         except RefusedError as error:
-            if not recovery.concerns(error, memory.checkpoint):
+            if memory.is_new_ground or not recovery.concerns(error, memory.checkpoint):
                 raise
-            start = recovery.start_refused(error, memory.checkpoint)
+            start = recovery.start_refused(error, memory.checkpoint, self._clock.now())
             await self._start_over("cursor.refused", error.message, start)
         return await self._take(self._pager.first(memory.checkpoint), tick)
 
     async def _start_over(self, event: str, because: str, start: Checkpoint) -> None:
-        """Stand there, and know what was delivered from there on; only what is committed can be recalled."""
+        """Start somewhere else than the stored cursor says, and say so."""
         recovery = self._recovery
         since = recovery.question.start_of(start)
         self._log.warning(event, because=because, since=since, fix=recovery.advice(start))
+        await self._stand(start)
+
+    async def _stand(self, start: Checkpoint) -> None:
+        """Stand there, and know what was delivered from there on; only what is committed can be recalled."""
         with self._deadline.paused():
             await self._queue.settled(self.name)
-        self._memory.start_over(start, await anyio.to_thread.run_sync(recovery.recall))
+        self._memory.start_over(start, await anyio.to_thread.run_sync(self._recovery.recall))
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""

@@ -54,7 +54,11 @@ class Recorder:
         """
         self._number += 1
         path = self._directory / f"{self._number:06}{_SUFFIX}"
-        head = [f"{request.method} {request.url}", f"received {utc_text(reply.received_at)}", f"HTTP {reply.status}"]
+        head = [
+            f"{request.method} {request.written}",
+            f"received {utc_text(reply.received_at)}",
+            f"HTTP {reply.status}",
+        ]
         head += [f"{name}: {redacted(value)}" for name, value in reply.headers if name not in _LEFT_OUT]
         body = reply.body if reply.is_success else _redacted_bytes(reply.body)
         try:
@@ -114,4 +118,5 @@ def read(path: Path) -> tuple[Request, Reply]:
         )
     except (OSError, ValueError) as error:
         raise ReplyError(f"{path} is no recording of Hel's: {error}", "remove it, or record again") from error
-    return Request(method, url), reply
+    url, _, content = url.partition(" ")
+    return Request(method, url, content=content.encode() or None), reply

@@ -39,6 +39,11 @@ class Request:
         return self.url.partition("?")[0]
 
     @property
+    def written(self) -> str:
+        """The text that stands for it in a checkpoint: its URL, and behind a space its body where it has one."""
+        return self.url if self.content is None else f"{self.url} {self.content.decode()}"
+
+    @property
     def query(self) -> dict[str, str]:
         """The query's parameters, decoded; the last of a repeated one."""
         return dict(parse_qsl(urlsplit(self.url).query, keep_blank_values=True))
@@ -117,6 +122,8 @@ class Checkpoint:
         overlapping: `resume` may lead over ground that was delivered before.
         events: How many events this source has delivered since its state was made.
         updated_at: When this was written, epoch seconds.
+        watermark: For a source that walks: all before it is delivered, epoch seconds or a number; None at first.
+        walk_to: How far at most the watermark will move when the walk under way is complete; None for any way.
     """
 
     question: str
@@ -127,6 +134,8 @@ class Checkpoint:
     overlapping: bool = False
     events: int = 0
     updated_at: float = 0.0
+    watermark: float | None = None
+    walk_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +168,7 @@ class Batch:
         is_new_ground: The first batch since the source started over: all that an overlap can reach may be met again.
         checkpoint: Committed with the lines, or None where they do not move it.
         skipped: What was left out for its length.
+        until_at: For a source that walks: a walk that begins behind this does not meet the lines again.
     """
 
     source: str
@@ -171,6 +181,7 @@ class Batch:
     again: bytes = b""
     is_new_ground: bool = False
     skipped: tuple[Skipped, ...] = ()
+    until_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ would lose or repeat events, the source fails, tick by tick, and says what the w
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hel.errors import RefusedError
 from hel.paging.question import Question
+from hel.paging.walk import Walks
 from hel.records import Checkpoint
 
 CHANGED = "`url`, `from` or `query_params` are not those that the stored link answers"
@@ -28,6 +29,7 @@ class Recovery:
         question: What the source asks.
         overlap_s: How far before the newest event it starts.
         recall: What an overlap may meet again, by the state.
+        walks: Where its ticks begin; None where its cursor lasts.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Recovery:
     question: Question
     overlap_s: float
     recall: Callable[[], Counter[bytes]]
+    walks: Walks | None = None
 
     def is_changed(self, stood: Checkpoint) -> bool:
         """Whether the source asks another question than the one that its cursor answers."""
@@ -50,10 +53,10 @@ class Recovery:
 
     def concerns(self, error: RefusedError, stood: Checkpoint) -> bool:
         """Whether it may be the cursor that was refused, and not the question itself."""
-        asked_anew = {None, self.question.first_url, self.question.overlap_url(stood, self.overlap_s)}
+        asked_anew = {None, self.question.first_place, self.question.overlap_place(stood, self.overlap_s)}
         return error.status in _CURSOR_REFUSED and stood.resume not in asked_anew
 
-    def start_refused(self, error: RefusedError, stood: Checkpoint) -> Checkpoint:
+    def start_refused(self, error: RefusedError, stood: Checkpoint, now: float) -> Checkpoint:
         """Where to start instead of a cursor that was refused.
 
         Raises:
@@ -68,6 +71,9 @@ class Recovery:
                 "URL` moves it; with `on_cursor_error: resume` Hel goes on by itself",
                 error.status,
             )
+        if self.walks is not None:
+            start = self.walks.begin(replace(stood, resume=None, walk_to=None), now)
+            return stood if start is None else start
         return self.question.overlap(stood, self.overlap_s, refused, self.source)
 
     def advice(self, start: Checkpoint) -> str:

@@ -15,24 +15,24 @@ from hel.dedupe import key_of, split_keys
 from hel.errors import LineTooLongError, ReplyError, SourceError
 from hel.events import LineMaker
 from hel.memory import Memory
-from hel.paging.pager import Pager
 from hel.queue import BatchQueue, Size
+from hel.records import Page
 from hel.telemetry.log import Log
 from hel.tick import Tick, say_skipped
 
-PagerFor = Callable[[str], Pager]
-"""A source's pager for a URL; the recorded one, for `hel.yaml` may name another domain by now."""
+Split = Callable[[bytes], list[bytes]]
+"""Finds the events in an answer's body."""
 
 
 async def replay(
-    name: str, directory: Path, pager: PagerFor, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
+    name: str, directory: Path, split: Split, maker: LineMaker, memory: Memory, queue: BatchQueue, log: Log
 ) -> Tick | SourceError:
     """Hand over the lines of every recorded page.
 
     Args:
         name: The source's name.
         directory: Its own folder below `--replay-dir`.
-        pager: Makes its pager for the URL that was asked first.
+        split: Finds its events.
         maker: Splices its lines.
         memory: Starts empty: what an older state left out of the recorded run comes again.
         queue: Where the batches go.
@@ -45,28 +45,28 @@ async def replay(
     broken: dict[str, SourceError] = {}
     yielded: dict[str, bytes] = {}
     for path in recording.recordings(directory):
-        url = str(path)
+        asked = str(path)
         with queue.room(Size(0, path.stat().st_size)) as room:
             await room.wait()
             try:
                 request, reply = await anyio.to_thread.run_sync(recording.read, path)
-                url = request.url
+                asked = request.written
                 if not reply.is_success:
                     continue
-                page = pager(url).read(request, reply)
+                page = Page(split(reply.body), None, None)
             except ReplyError as error:
-                broken[url] = error
+                broken[asked] = error
                 log.warning("replay.broken", file=str(path), because=error.message, fix=error.fix)
                 continue
             # A page that was asked for again, after an interruption or because it may grow, has nothing new twice.
-            memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(url, b""))))
+            memory.start_over(memory.checkpoint, Counter(split_keys(yielded.get(asked, b""))))
             try:
                 batch = memory.take(name, page, maker, reply.received_at, last=True)
             except LineTooLongError as error:
                 return error
             room.put(batch)
-        yielded[url] = b"".join(map(key_of, page.events))
-        broken.pop(url, None)
+        yielded[asked] = b"".join(map(key_of, page.events))
+        broken.pop(asked, None)
         tick.add(page, batch)
         say_skipped(batch, log)
     tick.stand(memory.checkpoint)

@@ -4,17 +4,21 @@ Sources with equal TLS settings share a client; with equal origin, path and cred
 `tls` a token. Where settings of such sources differ, the first one's hold.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
+from pydantic import SecretStr
+
 from hel.assembly import facts, question, rules
-from hel.auth.credential import BearerCredential, Credential, NoCredential
+from hel.auth.client import Client, Grant
+from hel.auth.credential import ApiKeyCredential, BasicCredential, BearerCredential, Credential, NoCredential
 from hel.auth.nonces import Nonces
-from hel.auth.oauth2 import Client, OAuth2Credential
+from hel.auth.oauth2 import OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
+from hel.auth.service_account import ServiceAccountGrant
 from hel.budget import Budget, throttle
 from hel.clock import Clock
-from hel.config.auth import BearerAuth, OAuth2Auth
+from hel.config.auth import AnyAuth, ApiKeyAuth, BasicAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.certificates import Tls
 from hel.config.resilience import RateLimit
 from hel.config.secret_text import Secret
@@ -81,29 +85,51 @@ def exchange_of(
 def credential(source: SourceConfig, secrets: Secrets, shared: Shared) -> Credential:
     """What signs its requests; shared with the sources that sign in as it does, whose first one's settings hold."""
     auth = source.auth
-    if isinstance(auth, BearerAuth) and secrets.token is not None:
-        return BearerCredential(secrets.token.value, auth.prefix)
-    if not isinstance(auth, OAuth2Auth):
-        return NoCredential()
+    grant = None if auth is None else _grant(auth, secrets)
+    if auth is None or grant is None:
+        return _fixed(auth, secrets)
     identity = (_identity(auth, secrets), secrets.tls)
     if identity not in shared.credentials:
-        shared.credentials[identity] = _oauth2(source, auth, secrets, shared)
+        shared.credentials[identity] = _oauth2(source, grant, secrets, shared)
     return shared.credentials[identity]
 
 
-def _oauth2(source: SourceConfig, auth: OAuth2Auth, secrets: Secrets, shared: Shared) -> OAuth2Credential:
+def _fixed(auth: AnyAuth | None, secrets: Secrets) -> Credential:
+    """What sends the same with every request."""
+    if isinstance(auth, BearerAuth) and secrets.token is not None:
+        return BearerCredential(secrets.token.value, auth.prefix)
+    if isinstance(auth, ApiKeyAuth) and secrets.api_key is not None:
+        return ApiKeyCredential(secrets.api_key.value, auth.header, auth.prefix)
+    if isinstance(auth, BasicAuth) and secrets.username is not None:
+        return BasicCredential(secrets.username.value, secrets.password.value if secrets.password else SecretStr(""))
+    return NoCredential()
+
+
+def _grant(auth: AnyAuth, secrets: Secrets) -> Grant | None:
+    """What a token is asked for with; None where none is needed."""
+    if isinstance(auth, GoogleServiceAccountAuth) and secrets.service_account is not None:
+        return ServiceAccountGrant(secrets.service_account, auth.scopes, auth.subject)
+    if not isinstance(auth, OAuth2Auth):
+        return None
     refresh = secrets.refresh_token
-    client = Client(
+    return Client(
         token_url=auth.token_url,
         client_id=secrets.client_id or "",
-        scopes=tuple(auth.scopes),
+        scopes=auth.scopes,
         key=secrets.private_key,
         secret=secrets.client_secret.value if secrets.client_secret else None,
         refresh_token=RefreshToken(refresh.value, refresh.path) if refresh else None,
+        audience=auth.audience,
+        extra=auth.extra_params,
+        secret_in_body=auth.client_auth == "post",
     )
-    known, log = facts(source), shared.log.bind(token_server=origin_of(auth.token_url))
+
+
+def _oauth2(source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared) -> OAuth2Credential:
+    known = replace(facts(source), token_url=grant.token_url)
+    log = shared.log.bind(token_server=origin_of(grant.token_url))
     server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
-    return OAuth2Credential(client, known, shared.nonces, server, shared.clock, log)
+    return OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log)
 
 
 def budget(limit: RateLimit) -> Budget:
@@ -114,15 +140,25 @@ def budget(limit: RateLimit) -> Budget:
 
 def _account(source: SourceConfig, secrets: Secrets) -> str:
     """What a rate limit is counted by: origin, path and credential. Hashed, since it holds the credential."""
-    who = (secrets.client_id or "", _value(secrets.token))
+    fixed = (secrets.token, secrets.api_key, secrets.username, secrets.password)
+    who = [secrets.client_id or "", *(_value(secret) for secret in fixed)]
+    if isinstance(source.auth, GoogleServiceAccountAuth) and secrets.service_account is not None:
+        who += [secrets.service_account.email, source.auth.subject or ""]
     return _hashed(origin_of(source.url), question(source).path, *who)
 
 
-def _identity(auth: OAuth2Auth, secrets: Secrets) -> str:
+def _identity(auth: AnyAuth, secrets: Secrets) -> str:
     """What a token is asked for with: sources that are equal in all of it need but one. Hashed, as above."""
-    key = secrets.private_key.key.thumbprint() if secrets.private_key else ""
+    account = secrets.service_account
+    keys = (secrets.private_key, account.key if account else None)
     kept = (secrets.client_secret, secrets.refresh_token)
-    return _hashed(auth.model_dump_json(), key, *(_value(secret) for secret in kept))
+    return _hashed(
+        auth.model_dump_json(),
+        secrets.client_id or "",
+        *(key.key.thumbprint() if key else "" for key in keys),
+        *((account.email, account.token_url) if account else ()),
+        *(_value(secret) for secret in kept),
+    )
 
 
 def _value(secret: Secret | None) -> str:

@@ -1,7 +1,13 @@
 """What stands in for the machine in a law's own test: a clock that is set by hand, a log that is listened to."""
 
+from collections.abc import Iterable
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit
 
+from hel.paging.pager import Ending, Pager
+from hel.paging.place import Asking
+from hel.paging.question import is_descending, until_of
+from hel.paging.strategies import LinkHeader
 from hel.queue import BatchQueue, Size
 from hel.records import Batch
 
@@ -11,6 +17,15 @@ async def hand_over(queue: BatchQueue, batch: Batch) -> None:
     with queue.room(Size(batch.count, len(batch.lines))) as room:
         await room.wait()
         room.put(batch)
+
+
+def link_pager(url: str, rel: str = "next", *, end_on_short_page: bool = False, abroad: Iterable[str] = ()) -> Pager:
+    """A pager by the `Link` header, as a source with this question has it."""
+    asking = Asking(url.partition("?")[0], abroad=tuple(abroad))
+    parameters = parse_qsl(urlsplit(url).query)
+    is_bounded = until_of(parameters) is not None or is_descending(parameters)
+    ending = Ending.BOUNDED if is_bounded else Ending.POLLING
+    return Pager(asking, asking.request(url), LinkHeader(rel), ending, full_page=2 if end_on_short_page else 0)
 
 
 class FakeClock:

@@ -9,20 +9,20 @@ import pytest
 from hel.errors import RefusedError, Trouble, UnreachableError
 from hel.events import LineMaker
 from hel.memory import Memory
-from hel.paging.pager import LinkHeaderPager
+from hel.paging.place import Asking
 from hel.paging.question import Question
 from hel.poller import Pace, Poller
 from hel.queue import BatchQueue, Room, Size
 from hel.records import Batch, Checkpoint, Reply, Request
 from hel.recovery import Recovery
 from hel.tick import Tick
-from tests.doubles import FakeClock, HeardLog, hand_over
+from tests.doubles import FakeClock, HeardLog, hand_over, link_pager
 from tests.virtual_time import VirtualClock, run
 
 pytestmark = pytest.mark.anyio
 
 URL = "https://org.okta.com/api/v1/logs"
-QUESTION = Question(URL, {}, None, "since")
+QUESTION = Question(Asking(URL), {}, None, "since")
 T = TypeVar("T")
 
 
@@ -50,9 +50,9 @@ async def test_a_start_over_recalls_what_was_delivered_only_when_all_of_it_is_co
 
     memory = Memory(Checkpoint(QUESTION.digest), Counter())
     recovery = Recovery("okta", "resume", QUESTION, 600, recall)
-    maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), LinkHeaderPager(URL)
+    maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), link_pager(URL)
     poller = Poller(
-        "okta", api, pager, maker, memory, recovery, Pace(60, 0, 10, 0, 3600), queue, FakeClock(), HeardLog()
+        "okta", api, pager, maker, memory, recovery, None, Pace(60, 0, 10, 0, 3600), queue, FakeClock(), HeardLog()
     )
     await poller.tick()
     handed_over = await queue.take(None)
@@ -86,11 +86,11 @@ class SlowApi:
 
 def polling(api: SlowApi, queue: BatchQueue, log: HeardLog, stands: Checkpoint | None = None) -> Poller:
     """A source whose ticks may take ten seconds."""
-    maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), LinkHeaderPager(URL)
+    maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), link_pager(URL)
     memory = Memory(stands or Checkpoint(QUESTION.digest), Counter())
     recovery = Recovery("okta", "resume", QUESTION, 600, Counter)
     pace = Pace(60, 0, 1000, 0, tick_timeout_s=10)
-    return Poller("okta", api, pager, maker, memory, recovery, pace, queue, VirtualClock(), log)
+    return Poller("okta", api, pager, maker, memory, recovery, None, pace, queue, VirtualClock(), log)
 
 
 async def numbers(queue: BatchQueue) -> list[int]:

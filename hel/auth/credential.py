@@ -1,5 +1,6 @@
 """What the exchange asks of a credential, whichever kind it is."""
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -7,6 +8,7 @@ from typing import Protocol, TypeVar
 from pydantic import SecretStr
 
 from hel.records import Reply, Request
+from hel.telemetry.redaction import conceal
 
 T = TypeVar("T")
 
@@ -112,3 +114,40 @@ class BearerCredential(NoCredential):
     async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # the same for every request
         """The `Authorization` header."""
         return {"authorization": f"{self._prefix}{self._token.get_secret_value()}"}
+
+
+class ApiKeyCredential(NoCredential):
+    """A static key in a header of the API's choice.
+
+    Args:
+        key: The secret.
+        header: The header's name.
+        prefix: What stands before the key; may be empty.
+    """
+
+    def __init__(self, key: SecretStr, header: str, prefix: str) -> None:
+        self._key = key
+        self._header = header.lower()
+        self._prefix = f"{prefix} " if prefix else ""
+
+    async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # the same for every request
+        """The header with the key."""
+        return {self._header: f"{self._prefix}{self._key.get_secret_value()}"}
+
+
+class BasicCredential(NoCredential):
+    """User name and password (RFC 7617 §2), in UTF-8: an API whose names are ASCII can't tell it from another one.
+
+    Args:
+        username: Without ':'; a secret where the API takes its key so.
+        password: May be empty.
+    """
+
+    def __init__(self, username: SecretStr, password: SecretStr) -> None:
+        pair = b64encode(f"{username.get_secret_value()}:{password.get_secret_value()}".encode()).decode()
+        conceal(pair, for_good=True)
+        self._pair = SecretStr(pair)
+
+    async def sign(self, request: Request) -> dict[str, str]:  # noqa: ARG002  # the same for every request
+        """The `Authorization` header."""
+        return {"authorization": f"Basic {self._pair.get_secret_value()}"}

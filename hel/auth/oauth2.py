@@ -1,62 +1,36 @@
-"""OAuth 2.0 for a service: the token request, and what goes out with every API call.
+"""OAuth 2.0 for a service: how a token is asked for and renewed, and what goes out with every API call.
 
-Client credentials by `private_key_jwt` (RFC 7523) or client secret (RFC 6749 §2.3.1), or a refresh token (§6), each
-with DPoP (RFC 9449) where the app asks for it. A token request that must be repeated is signed anew: the server has
-consumed the first assertion's `jti` (https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
+Whatever the grant (`client`, `service_account`), with DPoP (RFC 9449) where the app asks for it. A token request that
+must be repeated is signed anew: the server has consumed the first assertion's `jti`
+(https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
 """
 
-import secrets
-from base64 import b64encode
-from dataclasses import dataclass, field
-from urllib.parse import quote_plus, urlencode
+from dataclasses import replace
 
-from pydantic import SecretStr
-
-from hel.auth.assertion import ASSERTION_TYPE, client_assertion
+from hel.auth.client import Client, Grant, fresh_jti
 from hel.auth.credential import Renewal, Server
 from hel.auth.dpop import ProofKey
 from hel.auth.nonces import Nonces
-from hel.auth.refresh_token import RefreshToken
 from hel.auth.server_clock import ServerClock
 from hel.auth.token_answer import read_grant
 from hel.auth.token_cache import Token, TokenCache
 from hel.clock import Clock
-from hel.config.keys import PrivateKey
 from hel.policy import diagnosis, verdict
 from hel.policy.diagnosis import Facts, Stage
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
 from hel.telemetry.redaction import conceal, redacted
 
+__all__ = ["Client", "OAuth2Credential"]
+
 _GRACE_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """What a token request is made of.
-
-    Attributes:
-        token_url: The token endpoint; also the assertion's audience.
-        client_id: The app's id.
-        scopes: What to ask for.
-        key: For `private_key_jwt`.
-        secret: For HTTP Basic.
-        refresh_token: For the refresh grant; without one it is client credentials.
-    """
-
-    token_url: str
-    client_id: str
-    scopes: tuple[str, ...] = ()
-    key: PrivateKey | None = field(default=None, repr=False)
-    secret: SecretStr | None = None
-    refresh_token: RefreshToken | None = None
 
 
 class OAuth2Credential:
     """One credential, of as many sources as use it.
 
     Args:
-        client: What a token request is made of.
+        grant: What a token request is made of.
         facts: What error messages depend on; also says whether DPoP is on.
         nonces: The program's nonces.
         server: The token server.
@@ -64,8 +38,8 @@ class OAuth2Credential:
         log: Told of tokens, and of a clock that is wrong.
     """
 
-    def __init__(self, client: Client, facts: Facts, nonces: Nonces, server: Server, clock: Clock, log: Log) -> None:
-        self._client = client
+    def __init__(self, grant: Grant, facts: Facts, nonces: Nonces, server: Server, clock: Clock, log: Log) -> None:
+        self._grant = grant
         self._facts = facts
         self._nonces = nonces
         self._server = server
@@ -111,11 +85,11 @@ class OAuth2Credential:
 
         One that uses a refresh token up gets a moment, for the answer holds the only token that goes on.
         """
-        await self._cache.aclose(0.0 if self._client.refresh_token is None else _GRACE_S)
+        await self._cache.aclose(0.0 if self._grant.refresh_token is None else _GRACE_S)
 
     async def _mint(self) -> Token:
         """Ask for a token; once more, signed anew, where something was learned from the refusal."""
-        url = self._client.token_url
+        url = self._grant.token_url
         mended: set[Renewal] = set()
         clock_moved = False
 
@@ -143,8 +117,8 @@ class OAuth2Credential:
         # compared with the nonce that was sent: another source may have learned the same one in the meantime
         if code == "use_dpop_nonce" and reply.header("dpop-nonce") not in {None, sent_nonce}:
             return Renewal.NONCE if self._proof_key is not None else None
-        if code == "invalid_grant" and self._client.refresh_token is not None:
-            return Renewal.GRANT if self._client.refresh_token.reread() else None
+        if code == "invalid_grant" and self._grant.refresh_token is not None:
+            return Renewal.GRANT if self._grant.refresh_token.reread() else None
         return Renewal.CLOCK if clock_moved and code in _REFUSED_FOR_TIME else None
 
     def _hear(self, server: str, reply: Reply) -> bool:
@@ -164,36 +138,13 @@ class OAuth2Credential:
         return moved
 
     def _token_request(self) -> Request:
-        """A token request signed for this send alone."""
-        client = self._client
-        form: dict[str, str] = {"grant_type": "client_credentials"}
-        headers = {"accept": "application/json", "content-type": "application/x-www-form-urlencoded"}
-        if client.refresh_token is not None:
-            form = {"grant_type": "refresh_token", "refresh_token": client.refresh_token.value.get_secret_value()}
-        if client.scopes:
-            form["scope"] = " ".join(client.scopes)
-        if client.key is not None:
-            form["client_assertion_type"] = ASSERTION_TYPE
-            form["client_assertion"] = assertion = client_assertion(
-                client.key,
-                client_id=client.client_id,
-                audience=client.token_url,
-                jti=fresh_jti(),
-                issued_at=self._server_clock.now(),
-            )
-            conceal(assertion)
-        elif client.secret is not None:
-            pair = f"{quote_plus(client.client_id)}:{quote_plus(client.secret.get_secret_value())}"
-            basic = b64encode(pair.encode()).decode()
-            conceal(basic)
-            headers["authorization"] = f"Basic {basic}"
-        else:
-            form["client_id"] = client.client_id
-        request = Request("POST", client.token_url, headers, urlencode(form).encode())
-        if self._proof_key is not None:
-            headers["dpop"] = self._proof(request, client.token_url)
-            conceal(headers["dpop"])
-        return request
+        """A token request for this send alone, with DPoP a proof beside it."""
+        request = self._grant.token_request(self._server_clock.now())
+        if self._proof_key is None:
+            return request
+        proof = self._proof(request, self._grant.token_url)
+        conceal(proof)
+        return replace(request, headers={**request.headers, "dpop": proof})
 
     def _proof(self, request: Request, server: str, access_token: str | None = None) -> str:
         if self._proof_key is None:
@@ -209,17 +160,13 @@ class OAuth2Credential:
 
     def _read(self, reply: Reply) -> Token:
         """The token of a successful answer; a new refresh token that came with it is kept."""
-        token, rotated = read_grant(reply, self._client.scopes, self._facts)
-        if self._client.refresh_token is not None and rotated is not None:
-            self._client.refresh_token.replace(rotated, self._log)
+        token, rotated = read_grant(reply, self._grant.scopes, self._facts)
+        if self._grant.refresh_token is not None and rotated is not None:
+            self._grant.refresh_token.replace(rotated, self._log)
         scopes = " ".join(token.scopes)
         self._log.info("token.minted", type=token.type, lifetime_s=token.lifetime_s, scopes=scopes)
         return token
 
 
-def fresh_jti() -> str:
-    """A `jti` that was never used: 128 random bits."""
-    return secrets.token_urlsafe(16)
-
-
-_REFUSED_FOR_TIME = frozenset({"invalid_client", "invalid_dpop_proof"})
+_REFUSED_FOR_TIME = frozenset({"invalid_client", "invalid_dpop_proof", "invalid_grant"})
+"""`invalid_grant` is Google's answer to an assertion of a wrong time."""

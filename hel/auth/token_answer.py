@@ -47,10 +47,11 @@ def read_grant(reply: Reply, scopes: tuple[str, ...], facts: Facts) -> tuple[Tok
 
 def _check_kind(kind: str, facts: Facts) -> None:
     if facts.dpop and kind.lower() != "dpop":
+        where = "'Require DPoP header' on the app's General tab in the Okta Admin Console"
         raise AuthError(
             f"`dpop` is true, but the token server answered with a {printable(kind) or 'nameless'} token, "
             "which anyone who steals it could use",
-            "enable 'Require DPoP header' on the app's General tab in the Okta Admin Console, or set `dpop: false`",
+            f"enable {where if facts.is_okta else 'DPoP for the app'}, or set `dpop: false`",
         )
     if not facts.dpop and kind.lower() == "dpop":
         raise AuthError("the token server answered with a DPoP token", "set `dpop: true` under `auth`")

@@ -1,27 +1,46 @@
-"""How a source proves who it is: a bearer token, or OAuth 2.0. Secrets stand elsewhere; here are only their places."""
+"""How a source proves who it is, each kind a section. Secrets stand elsewhere; here are only their places.
 
+Here are the kinds that send the same with every request; `oauth` has those that ask a server for a token first.
+"""
+
+import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from hel.config.fields import EnvName, Flag, Label, LocatedPath, Prefix, Scope, TokenUrl
-from hel.config.section import Conflict, Section
+from hel.config.fields import EnvName, HeaderName, LocatedPath, Prefix
+from hel.config.oauth import GoogleServiceAccountAuth, OAuth2Auth
+from hel.config.secret_places import SecretPlaces, is_named
+from hel.config.section import Conflict, wrong
 
-_LITERAL = {"client_private_key", "client_secret", "refresh_token"}
+__all__ = ["AnyAuth", "ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth", "GoogleServiceAccountAuth", "OAuth2Auth"]
+
+_OF_HTTP = frozenset(
+    {"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "dpop", "expect"}
+    | {"host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"}
+)
+"""Headers that say how a message is to be read, or that Hel sends for itself."""
+
+_USERNAME = re.compile(r"[^\x00-\x1f\x7f:\ud800-\udfff]{0,256}")
 
 
-def _misplaced(key: str) -> str:
-    names = f"'{key.removeprefix('api_')}_env' or '{key.removeprefix('api_')}_file'"
-    return f"a secret must not stand in the configuration (move it to a variable or file, named by {names})"
+def _check_key_header(name: str) -> str:
+    if name.lower() in _OF_HTTP:
+        raise wrong("this header can't hold a key (name the one that the API's documentation does)")
+    return name
 
 
-def _given(given: Mapping[str, Any], secret: str) -> bool:
-    return given.get(f"{secret}_env") is not None or given.get(f"{secret}_file") is not None
+def _check_username(name: str) -> str:
+    if not _USERNAME.fullmatch(name):
+        raise wrong("expected at most 256 characters without ':' and control characters (RFC 7617 §2)")
+    return name
 
 
-class BearerAuth(Section):
+class BearerAuth(SecretPlaces):
     """A token that is sent as it is, after a word of the API's choice (Okta's is SSWS)."""
+
+    literals: ClassVar[Mapping[str, str]] = {"token": "token", "api_token": "token"}
 
     type: Literal["bearer"] = Field(description="A fixed token in the Authorization header.")
     token_env: EnvName | None = Field(None, description="The environment variable that holds the token.")
@@ -31,92 +50,78 @@ class BearerAuth(Section):
     )
 
     @classmethod
-    def unknown_key(cls, key: str) -> str:
-        """A literal token has no place in the file."""
-        return _misplaced(key) if key in {"token", "api_token"} else super().unknown_key(key)
-
-    @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """The token must come from somewhere."""
-        if not _given(given, "token") and not {"token", "api_token"} & set(given):
+        if not is_named(given, "token") and not cls.literals.keys() & set(given):
             yield (), "no token is named (add 'token_env: NAME' or 'token_file: PATH')"
 
 
-class OAuth2Auth(Section):
-    """OAuth 2.0 (RFC 6749): client credentials by private key or secret, or a refresh token; DPoP on demand."""
+class ApiKeyAuth(SecretPlaces):
+    """A key that is sent as it is, in a header of the API's choice."""
 
-    type: Literal["oauth2"] = Field(description="OAuth 2.0: client credentials, or a refresh token where one is named.")
-    token_url: TokenUrl = Field(
-        description="Where tokens are asked for; for Okta's own API `https://DOMAIN/oauth2/v1/token`."
-    )
-    client_id: Label | None = Field(None, description="The client ID, which is no secret.")
-    client_id_env: EnvName | None = Field(None, description="The environment variable that holds the client ID.")
-    client_id_file: LocatedPath | None = Field(
-        None, description="The file that holds the client ID; wins over `client_id_env`."
-    )
-    client_private_key_env: EnvName | None = Field(
-        None, description="The environment variable that holds the private key (PEM or JWK; RSA or EC)."
-    )
-    client_private_key_file: LocatedPath | None = Field(
-        None, description="The file that holds the private key; wins over `client_private_key_env`."
-    )
-    client_private_key_id: Label | None = Field(
-        None, description="The key's ID (`kid`), needed where the app has more than one key."
-    )
-    client_secret_env: EnvName | None = Field(
-        None, description="The environment variable that holds the client secret."
-    )
-    client_secret_file: LocatedPath | None = Field(
-        None, description="The file that holds the client secret; wins over `client_secret_env`."
-    )
-    refresh_token_env: EnvName | None = Field(
-        None, description="The environment variable that holds a refresh token; a rotated one can't be kept."
-    )
-    refresh_token_file: LocatedPath | None = Field(
-        None,
-        description="The file that holds a refresh token, replaced when the server rotates it; "
-        "wins over `refresh_token_env`.",
-    )
-    scopes: tuple[Scope, ...] = Field((), description="The scopes to ask for; Okta's log needs `okta.logs.read`.")
-    dpop: Flag = Field(
-        default=False, description="Bind tokens to a key and prove it on every request (DPoP, RFC 9449)."
-    )
+    literals: ClassVar[Mapping[str, str]] = {"key": "key", "api_key": "key", "token": "key", "value": "key"}
 
-    @classmethod
-    def unknown_key(cls, key: str) -> str:
-        """A literal secret has no place in the file."""
-        return _misplaced(key) if key in _LITERAL else super().unknown_key(key)
+    type: Literal["api_key"] = Field(description="A fixed key in a header of the API's choice.")
+    header: Annotated[HeaderName, AfterValidator(_check_key_header)] = Field(
+        "X-Api-Key", description="The header that takes the key."
+    )
+    key_env: EnvName | None = Field(None, description="The environment variable that holds the key.")
+    key_file: LocatedPath | None = Field(None, description="The file that holds the key; wins over `key_env`.")
+    prefix: Prefix = Field("", description="The word before the key, where the API wants one.")
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
-        """One client ID, one way to authenticate the client, and a scope where the server refuses none."""
-        has_id = given.get("client_id") is not None
-        if has_id and _given(given, "client_id"):
-            yield ("client_id",), "the client ID is given twice (keep one of client_id, client_id_env, _file)"
-        if not has_id and not _given(given, "client_id"):
-            yield (), "no client ID is named (add 'client_id_env: NAME', 'client_id_file' or 'client_id')"
-        yield from _proof_of_client(given)
+        """The key must come from somewhere."""
+        if not is_named(given, "key") and not cls.literals.keys() & set(given):
+            yield (), "no key is named (add 'key_env: NAME' or 'key_file: PATH')"
 
 
-def _proof_of_client(given: Mapping[str, Any]) -> Iterator[Conflict]:
-    literal = _LITERAL & set(given)
-    key, secret = _given(given, "client_private_key"), _given(given, "client_secret")
-    refresh = _given(given, "refresh_token")
-    if key and secret:
-        yield (), "both a private key and a client secret are named (keep the one that the app uses)"
-    if not (key or secret or refresh or literal):
-        yield (
-            (),
-            (
-                "nothing proves the client (add 'client_private_key_env' or '_file' for Okta's org server, "
-                "or 'client_secret_env' or '_file' for a custom one)"
-            ),
-        )
-    if key and not refresh and given.get("scopes") in (None, [], ()):
-        where = ("scopes",) if "scopes" in given else ()
-        yield where, 'Okta refuses an empty scope (add scopes: ["okta.logs.read"])'
-    if given.get("client_private_key_id") is not None and not key and "client_private_key" not in literal:
-        yield ("client_private_key_id",), "there is a key's ID but no key (add 'client_private_key_file')"
+class BasicAuth(SecretPlaces):
+    """HTTP Basic (RFC 7617): user name and password, or a key as user name and an empty password."""
+
+    literals: ClassVar[Mapping[str, str]] = {"password": "password"}
+
+    type: Literal["basic"] = Field(description="User name and password in the Authorization header (RFC 7617).")
+    username: Annotated[str, AfterValidator(_check_username)] | None = Field(
+        None, description="The user name, where it is no secret."
+    )
+    username_env: EnvName | None = Field(
+        None,
+        description="The environment variable that holds the user name, which is then a secret: for APIs that take "
+        "their key as user name, most of them without a password.",
+    )
+    username_file: LocatedPath | None = Field(
+        None, description="The file that holds the user name, a secret as well; wins over `username_env`."
+    )
+    password_env: EnvName | None = Field(
+        None,
+        description="The environment variable that holds the password; without this and `password_file` it is empty, "
+        "and the user name is the secret.",
+    )
+    password_file: LocatedPath | None = Field(
+        None, description="The file that holds the password; wins over `password_env`."
+    )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """One user name, and a secret among the two."""
+        is_plain, is_elsewhere = given.get("username") is not None, is_named(given, "username")
+        if is_plain and is_elsewhere:
+            yield ("username",), "the user name is given twice (keep one of username, username_env, _file)"
+        if not is_plain and not is_elsewhere:
+            yield (
+                (),
+                "no user name is named (add 'username: NAME', or 'username_env: NAME' where it is the API's key)",
+            )
+        if is_plain and not is_elsewhere and not is_named(given, "password") and "password" not in given:
+            yield (
+                (),
+                (
+                    "no password is named (add 'password_env: NAME' or 'password_file: PATH'; where the API takes its "
+                    "key as user name, 'username_env' or 'username_file' instead of 'username')"
+                ),
+            )
 
 
-Auth = Annotated[BearerAuth | OAuth2Auth, Field(discriminator="type")]
+AnyAuth = BearerAuth | ApiKeyAuth | BasicAuth | OAuth2Auth | GoogleServiceAccountAuth
+Auth = Annotated[AnyAuth, Field(discriminator="type")]

@@ -14,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from hel.config.problems import Keys, Place, Problem, config_error
-from hel.config.values import EMPTY, UNKNOWN, Blank
+from hel.config.values import EMPTY, UNKNOWN, Blank, Plain
 from hel.errors import ConfigError
 
 MAX_BYTES = 2_000_000
@@ -30,6 +30,7 @@ _TAG = "tag:yaml.org,2002:"
 _OWN_TAGS = frozenset(
     _TAG + name for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
 )
+_TYPED = frozenset(_TAG + name for name in ("bool", "float", "int"))
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _BEGUN = re.compile(r"could not find expected ':'|unexpected end of stream|expected ',' or")
@@ -218,7 +219,7 @@ class _Reader:
             return [Value(self.read(item, (*keys, at), above), _place(item)) for at, item in enumerate(node.value)]
         if node.tag == _TAG + "null":
             return EMPTY if node.value == "" else None
-        return str(node.value)
+        return Plain(node.value) if node.tag in _TYPED else str(node.value)
 
     def _mapping(self, node: MappingNode, keys: Keys, above: tuple[int, ...]) -> dict[str, Value]:
         found: dict[str, Value] = {}

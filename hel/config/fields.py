@@ -1,8 +1,11 @@
 """The kinds of value that keys take: seconds, URLs, paths, names. Every message says what is needed."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from hel.config.section import wrong
-from hel.config.values import Hidden
+from hel.config.values import EMPTY, Hidden, Plain
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
@@ -159,6 +162,31 @@ def _read_boolean(value: Any) -> Any:
         raise wrong("expected true or false")
     return _BOOLEANS[value]
 
+
+def _read_json(value: Any) -> Any:
+    """A value with the types that YAML gives its scalars (YAML 1.2.2 §10.3.2), as JSON has them, too."""
+    if isinstance(value, dict):
+        return {str(key): _read_json(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_read_json(part) for part in value]
+    if value is EMPTY:
+        return None
+    return _read_scalar(value) if isinstance(value, Plain) else value
+
+
+def _read_scalar(text: str) -> Any:
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    for read in (int, partial(int, base=0), float):
+        with suppress(ValueError):
+            number = read(text)
+            if math.isfinite(number):
+                return number
+    raise wrong("JSON has no such number (put it in quotes, to be sent as text)")
+
+
+JsonValue = Annotated[Any, BeforeValidator(_read_json)]
+"""What is sent as JSON: a number or a boolean is one, unless it stands in quotes."""
 
 Flag = Annotated[bool, BeforeValidator(_read_boolean)]
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from hel.config.auth import Auth, BearerAuth, OAuth2Auth
+from hel.config.auth import AnyAuth, Auth
 from hel.config.document import Document, Value, read_document
 from hel.config.models import Config, GlobalConfig
 from hel.config.overrides import Overrides, read_overrides
@@ -30,7 +30,7 @@ MAX_VALUES = 500_000
 MAX_DEPTH = 60
 """How deep they may nest them."""
 
-_AUTH: TypeAdapter[BearerAuth | OAuth2Auth | None] = TypeAdapter(Auth | None)
+_AUTH: TypeAdapter[AnyAuth | None] = TypeAdapter(Auth | None)
 _TLS = TypeAdapter(TlsConfig)
 
 _Kind = TypeVar("_Kind")
@@ -241,5 +241,18 @@ def _known(section: Any) -> Any:
     """As much of an `auth` or `tls` section as is known, for a look at the secrets that it names."""
     if not isinstance(section, Mapping):
         return section
-    known = {key: value for key, value in section.items() if value is not UNKNOWN}
-    return {**known, "token_url": "https://unknown.invalid/"} if section.get("token_url") is UNKNOWN else known
+    known = {key: _STAND_INS.get(key, UNKNOWN) if value is UNKNOWN else value for key, value in section.items()}
+    return {key: _without_unknown(value) for key, value in known.items() if value is not UNKNOWN}
+
+
+def _without_unknown(value: Any) -> Any:
+    """A list or texts by name, with a word for each that is not known; anything else as it is."""
+    if isinstance(value, list):
+        return ["unknown" if part is UNKNOWN else part for part in value]
+    if isinstance(value, dict):
+        return {name: "unknown" if part is UNKNOWN else part for name, part in value.items()}
+    return value
+
+
+_STAND_INS = {"token_url": "https://unknown.invalid/", "client_id": "unknown", "username": "unknown"}
+"""What stands for a value that is not known, where its section would not be right without it."""

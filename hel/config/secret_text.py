@@ -155,8 +155,16 @@ def _check(value: str, what: str, origin: str, allowed: re.Pattern[str]) -> None
             f"the {name} in {origin} holds a line break or a control character (one line, the {name} alone)"
         )
     if not allowed.fullmatch(value):
-        hint = "without a word such as SSWS before it" if " " in value else "ASCII only: copy it again"
-        raise ValueError(f"the {name} in {origin} holds a character that no {name} has (the {name} alone, {hint})")
+        raise ValueError(f"the {name} in {origin} holds a character that no {name} has ({_remedy(value, name)})")
+
+
+def _remedy(value: str, name: str) -> str:
+    """What to do about a character that a secret of this name can't have."""
+    if name == "username":
+        return "HTTP Basic ends it at its first ':', RFC 7617 §2: is it the user name alone?"
+    if " " not in value:
+        return f"the {name} alone, ASCII only: copy it again"
+    return f"the {name} alone, without a word such as {'SSWS' if name == 'token' else 'Bearer'} before it"
 
 
 def _is_name(text: str) -> bool:

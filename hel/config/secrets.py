@@ -1,5 +1,6 @@
 """Resolves what one source proves itself with: its secrets and its certificates, checked as far as they can be."""
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
-from hel.config.auth import BearerAuth, OAuth2Auth
+from hel.config.auth import AnyAuth, ApiKeyAuth, BasicAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.certificates import CertificateError, Tls
 from hel.config.problems import Keys, Problem
 from hel.config.secret_text import VISIBLE, VISIBLE_OR_SPACE, Secret, SecretText
@@ -17,8 +18,12 @@ from hel.config.tls import TlsConfig
 
 if TYPE_CHECKING:
     from hel.config.keys import PrivateKey
+    from hel.config.service_account import ServiceAccount
 
-Ways = tuple[BearerAuth | OAuth2Auth | None, TlsConfig | None]
+_NO_COLON = re.compile(r"[^:]+")  # user-id, RFC 7617 §2
+_ANY = re.compile(r".+")
+
+Ways = tuple[AnyAuth | None, TlsConfig | None]
 """How a source proves who it is: its `auth` and `tls` sections; None for an `auth` left out, and for what is wrong."""
 
 
@@ -28,19 +33,27 @@ class Secrets:
 
     Attributes:
         token: The bearer token.
+        api_key: The key that a header of its own carries.
+        username: The user name for HTTP Basic; a secret, too, unless it stands in the configuration.
+        password: The password for HTTP Basic; None for an empty one.
         client_id: The OAuth client, which is no secret.
         private_key: The client's key.
         client_secret: The client's secret.
         refresh_token: The refresh token; its `path` is replaced when the server rotates it.
+        service_account: The service account of Google's, with its key.
         tls: Whom it trusts, and its client certificate.
         origins: What was found where, in words: `{"private key": "environment variable OKTA_CLIENT_PRIVATE_KEY"}`.
     """
 
     token: Secret | None = None
+    api_key: Secret | None = None
+    username: Secret | None = None
+    password: Secret | None = None
     client_id: str | None = None
     private_key: "PrivateKey | None" = None
     client_secret: Secret | None = None
     refresh_token: Secret | None = None
+    service_account: "ServiceAccount | None" = None
     tls: Tls = field(default_factory=Tls)
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -55,6 +68,7 @@ class SecretReader:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._texts = SecretText(environ)
         self._keys: dict[tuple[str, str | None], PrivateKey] = {}
+        self._accounts: dict[tuple[str, str | None], ServiceAccount] = {}
         self._refresh_files: dict[Path, tuple[str, Ways]] = {}
 
     @property
@@ -75,15 +89,39 @@ class SecretReader:
             keys: The path of its own section.
         """
         auth, tls = ways
-        found = Secrets()
-        if isinstance(auth, BearerAuth):
-            token = self._texts.read("token", auth.token_env, auth.token_file, (*keys, "auth"), VISIBLE)
-            found = Secrets(token=token, origins=_origins({"token": token}))
-        elif isinstance(auth, OAuth2Auth):
-            if auth.refresh_token_file is not None and tls is not None:
-                self._check_own(auth.refresh_token_file, ways, keys)
-            found = self._read_oauth2(auth, (*keys, "auth"))
+        if isinstance(auth, OAuth2Auth) and auth.refresh_token_file is not None and tls is not None:
+            self._check_own(auth.refresh_token_file, ways, keys)
+        found = self._read_auth(auth, (*keys, "auth"))
         return found if tls is None else replace(found, tls=self._read_tls(tls, (*keys, "tls")))
+
+    def _read_auth(self, auth: AnyAuth | None, keys: Keys) -> Secrets:
+        match auth:
+            case BearerAuth():
+                token = self._texts.read("token", auth.token_env, auth.token_file, keys, VISIBLE)
+                return Secrets(token=token, origins=_origins({"token": token}))
+            case ApiKeyAuth():
+                key = self._texts.read("key", auth.key_env, auth.key_file, keys, VISIBLE)
+                return Secrets(api_key=key, origins=_origins({"key": key}))
+            case BasicAuth():
+                return self._read_basic(auth, keys)
+            case OAuth2Auth():
+                return self._read_oauth2(auth, keys)
+            case GoogleServiceAccountAuth():
+                return self._read_google(auth, keys)
+            case None:
+                return Secrets()
+
+    def _read_basic(self, auth: BasicAuth, keys: Keys) -> Secrets:
+        user = self._texts.read("username", auth.username_env, auth.username_file, keys, _NO_COLON)
+        if auth.username is not None:
+            user = Secret(SecretStr(auth.username), "the configuration")
+        password = self._texts.read("password", auth.password_env, auth.password_file, keys, _ANY)
+        return Secrets(username=user, password=password, origins=_origins({"user name": user, "password": password}))
+
+    def _read_google(self, auth: GoogleServiceAccountAuth, keys: Keys) -> Secrets:
+        found = self._texts.read("credentials", auth.credentials_env, auth.credentials_file, keys)
+        account = self._service_account(found, auth.token_url, keys) if found else None
+        return Secrets(service_account=account, origins=_origins({"service account's key": found}))
 
     def _read_oauth2(self, auth: OAuth2Auth, keys: Keys) -> Secrets:
         read, allowed = self._texts.read, VISIBLE_OR_SPACE
@@ -151,6 +189,20 @@ class SecretReader:
             self.problems.append(Problem(f"{pem.origin}: {error}", (*keys, name)))
             return None
         return key
+
+    def _service_account(self, found: Secret, token_url: str | None, keys: Keys) -> "ServiceAccount | None":
+        from hel.config.service_account import read_service_account  # noqa: PLC0415  # for cryptography, as above
+
+        text = found.value.get_secret_value()
+        if (text, token_url) in self._accounts:
+            return self._accounts[text, token_url]
+        try:
+            account = self._accounts[text, token_url] = read_service_account(text, token_url)
+        except ValueError as error:
+            name = "credentials_file" if found.path else "credentials_env"
+            self.problems.append(Problem(f"{found.origin}: {error}", (*keys, name)))
+            return None
+        return account
 
 
 def _pem(secret: Secret) -> SecretStr:

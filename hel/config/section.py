@@ -119,9 +119,7 @@ class Section(BaseModel):
         elif value is UNKNOWN or (tag and isinstance(value, Mapping) and value.get(tag) is UNKNOWN):
             error = PydanticCustomError(REPORTED, "not known")
         elif kind == "union_tag_not_found" and isinstance(value, Mapping):
-            error = wrong(
-                "missing (add " + " or ".join(f"'{tag}: {name}'" for name in _tags(cls, str(loc[-1]), tag)) + ")"
-            )
+            error = wrong(f"missing (add '{tag}:' and one of {', '.join(_tags(cls, str(loc[-1]), tag))})")
         elif kind == "extra_forbidden":
             error = wrong(cls.unknown_key(str(loc[-1])))
         else:

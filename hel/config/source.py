@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from hel import okta
 from hel.config.auth import Auth
 from hel.config.fields import (
     Count,
     Dotted,
     Flag,
+    HeaderName,
+    JsonValue,
     Label,
     Origin,
     Seconds,
@@ -21,13 +23,11 @@ from hel.config.fields import (
     is_plain_http,
     is_true,
 )
+from hel.config.pagination import LinkHeaderPagination, Pagination, Watermark, Window, resume_conflicts
 from hel.config.resilience import Limits, Resilience
 from hel.config.section import Conflict, Section, wrong
 from hel.config.tls import TlsConfig
 from hel.config.values import UNKNOWN
-
-OKTA_LOG_PATH = "/api/v1/logs"
-OKTA_MAX_LIMIT = 1000
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
@@ -39,26 +39,6 @@ class Schedule(Section):
     jitter_secs: SecondsOrZero = Field(
         10, description="Up to this many seconds are added at random, so that sources don't start together."
     )
-
-
-class LinkHeaderPagination(Section):
-    """Pages by the Link header (RFC 8288)."""
-
-    strategy: Literal["link_header"] = Field(description="Follow the URL in the Link header.")
-    rel: Label = Field("next", description="The relation of the link to follow.")
-    max_pages: Count = Field(100, description="The most pages in one tick; the next tick goes on from there.")
-    end_on: Literal["short_page"] | None = Field(
-        None, description="`short_page`: a page with fewer events than the URL's `limit` also ends the tick."
-    )
-
-
-class NoPagination(Section):
-    """One request a tick."""
-
-    strategy: Literal["none"] = Field(description="One page is all there is.")
-
-
-Pagination = Annotated[LinkHeaderPagination | NoPagination, Field(discriminator="strategy")]
 
 
 class Dedupe(Section):
@@ -90,13 +70,30 @@ def _check_label_key(key: str) -> str:
 class SourceConfig(Section):
     """One API to collect from."""
 
-    url: SourceUrl = Field(description="What to GET, without parameters; `https://DOMAIN/api/v1/logs` for Okta.")
+    url: SourceUrl = Field(description="What to ask, without parameters; `https://DOMAIN/api/v1/logs` for Okta.")
+    method: Literal["GET", "POST"] = Field("GET", description="How it is asked; by POST with a JSON body.")
+    body: dict[Label, JsonValue] = Field(
+        default_factory=dict, description="The JSON body of the first request, for POST."
+    )
+    headers: dict[HeaderName, Label] = Field(
+        default_factory=dict, description="More request headers, such as `X-GitHub-Api-Version`; no credential."
+    )
     schedule: Schedule = Field(default_factory=Schedule, description="When it is asked.")
     auth: Auth | None = Field(None, description="How requests are authorised; without it they carry no credential.")
     pagination: Pagination = Field(
         default_factory=lambda: LinkHeaderPagination(strategy="link_header"),
         description="How pages follow each other; default: the Link header.",
     )
+    events_path: Dotted | None = Field(
+        None,
+        description="Dotted path to the array of events; default: the top-level array, else the one array among "
+        "`items`, `data`, `events`, `entries`, `logs`, `records`.",
+    )
+    events_may_be_missing: Flag = Field(
+        default=False, description="The API leaves `events_path` out when there are no events."
+    )
+    watermark: Watermark | None = Field(None, description="Where the next tick starts: before the newest event.")
+    window: Window | None = Field(None, description="Where the next tick starts: at the end of the last span of time.")
     resilience: Resilience = Field(default_factory=Resilience, description="How failures and limits are borne.")
     limits: Limits = Field(default_factory=Limits, description="What is too much to be taken from the API.")
     tls: TlsConfig = Field(default_factory=TlsConfig, description="Whom to trust, and how to show who we are.")
@@ -144,16 +141,24 @@ class SourceConfig(Section):
 
     @classmethod
     def completed(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Okta's log takes `from` as `since`."""
+        """Okta's log takes `from` as `since`; others as they take a watermark or the start of a window."""
         url = given.get("url")
-        if given.get("from_param") is None and isinstance(url, str) and _path(url) == OKTA_LOG_PATH:
-            return {**given, "from_param": "since"}
+        if given.get("from_param") is not None:
+            return given
+        for key, param in (("watermark", "param"), ("window", "start_param")):
+            section = given.get(key)
+            if isinstance(section, Mapping) and isinstance(section.get(param), str):
+                return {**given, "from_param": section[param]}
+        if isinstance(url, str) and okta.is_log(url):
+            return {**given, "from_param": okta.START_PARAM}
         return given
 
     @classmethod
     def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
         """A start needs a parameter to travel in, which is not given twice; and no parameter may stop the source."""
         yield from _insecure(given)
+        yield from resume_conflicts(given)
+        yield from _request_conflicts(given)
         param, params = given.get("from_param"), given.get("query_params")
         if isinstance(params, Mapping):
             yield from _bad_parameters(given, params)
@@ -171,14 +176,31 @@ def _bad_parameters(given: Mapping[str, Any], params: Mapping[str, Any]) -> Iter
     strategy = pagination.get("strategy") if isinstance(pagination, Mapping) else "link_header"
     if "after" in params and strategy == "link_header":
         yield ("query_params", "after"), "Hel keeps the cursor itself (remove it; to start elsewhere: hel state set)"
-    if not (
-        isinstance(url, str) and _path(url) == OKTA_LOG_PATH and isinstance(limit, str) and _WHOLE.fullmatch(limit)
-    ):
+    if not (isinstance(url, str) and okta.is_log(url) and isinstance(limit, str) and _WHOLE.fullmatch(limit)):
         return
     if int(limit) == 0:
-        yield ("query_params", "limit"), f"a page of 0 events never brings one (1 to {OKTA_MAX_LIMIT})"
-    if int(limit) > OKTA_MAX_LIMIT:
-        yield ("query_params", "limit"), f"Okta refuses more than {OKTA_MAX_LIMIT} (lower it)"
+        yield ("query_params", "limit"), f"a page of 0 events never brings one (1 to {okta.MAX_LIMIT})"
+    if int(limit) > okta.MAX_LIMIT:
+        yield ("query_params", "limit"), f"Okta refuses more than {okta.MAX_LIMIT} (lower it)"
+
+
+_OWN_HEADERS = frozenset(
+    {
+        "authorization", "proxy-authorization", "dpop", "cookie", "host", "connection", "content-length",
+        "content-type", "transfer-encoding", "accept-encoding", "user-agent",
+    }
+)  # fmt: skip
+
+
+def _request_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
+    """A body goes by POST, and some headers are Hel's own."""
+    if given.get("body") not in (None, {}) and given.get("method") != "POST":
+        yield ("body",), "a GET has no body (add 'method: POST', or move it to 'query_params')"
+    headers = given.get("headers")
+    for name in headers if isinstance(headers, Mapping) else ():
+        if isinstance(name, str) and name.lower() in _OWN_HEADERS:
+            fix = "use 'auth'" if "auth" in name.lower() or name.lower() in {"dpop", "cookie"} else "remove it"
+            yield ("headers", name), f"Hel sends this header itself ({fix})"
 
 
 def _insecure(given: Mapping[str, Any]) -> Iterator[Conflict]:
@@ -202,10 +224,3 @@ _PLAIN_HTTP = (
     "plain http would show the credential to everybody on the way (write https; only where the way is safe: "
     "'allow_insecure_http: true')"
 )
-
-
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path.rstrip("/")
-    except ValueError:
-        return ""

@@ -26,6 +26,12 @@ UNKNOWN: Final = Blank("UNKNOWN")
 """A value that is not known because its placeholder was not filled in; what it would be is nobody's fault twice."""
 
 
+class Plain(str):
+    """Text that YAML reads as a number or a boolean (YAML 1.2.2 §10.3.2), for the few places where it says the type."""
+
+    __slots__ = ()
+
+
 class Hidden(str):
     """Text that holds the value of an environment variable or a flag, so that no message may repeat it.
 

@@ -1,173 +1,139 @@
 """Reads a reply as a page: its events, what to ask now (`next`), and where the next tick starts (`resume`).
 
-The rules that every strategy shares live here: a `next` stays on the scheme, host and port of its source, and no
-page is asked for twice in one tick. The events of a page whose `next` breaks the second rule are good all the same:
-the page carries what is wrong, to be raised once they are handed over.
+The rules that every strategy shares live here: a next request stays on the origins of its source, and no page is asked
+for twice in one tick. The events of a page whose next breaks the second rule are good all the same: the page carries
+what is wrong, to be raised once they are handed over.
 """
 
-import re
-from collections.abc import Collection, Iterable
-from typing import Protocol
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from dataclasses import dataclass
+from enum import StrEnum
 
-from hel import events
-from hel.errors import PagingLoopError, ReplyError, Trouble
-from hel.paging import link_header
-from hel.paging.question import is_descending, until_of
-from hel.records import Checkpoint, Page, Reply, Request, origin_of
+from hel.envelope import Envelope
+from hel.errors import PagingLoopError
+from hel.paging.place import Asking
+from hel.paging.strategies import Answer, Strategy
+from hel.records import Checkpoint, Page, Reply, Request
 from hel.telemetry.printable import printable
-from hel.telemetry.redaction import repeats_secret
 
 
-class Pager(Protocol):
-    """What one tick of one source asks, page by page."""
+class Ending(StrEnum):
+    """What the end of the pages means.
 
-    def first(self, checkpoint: Checkpoint | None) -> Request:
-        """The tick's first request."""
-        ...
+    POLLING: It is the edge of a log that goes on: the last place is kept and asked again, and an empty page is the edge
+    even where the API names a next one (Okta always does:
+    https://developer.okta.com/docs/reference/api/system-log/).
+    BOUNDED: The source is finished. Only a missing next is the end: pages may be short or empty in the middle.
+    REPEATED: Each tick asks the same again, to see what was added.
+    WALK: The next tick starts anew, from a watermark; the end as for BOUNDED.
+    """
 
-    def read(self, request: Request, reply: Reply) -> Page:
-        """The page that a reply to this request is."""
-        ...
-
-
-class SinglePage:
-    """`strategy: none`: one request a tick, and every tick asks the same."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-
-    def first(self, checkpoint: Checkpoint | None) -> Request:  # noqa: ARG002  # it has no place to resume from
-        """The question itself."""
-        return Request("GET", self._url, _ACCEPT)
-
-    def read(self, request: Request, reply: Reply) -> Page:  # noqa: ARG002  # one page needs no request to go by
-        """The only page."""
-        return Page(events.split(reply.body), None, None, again=True)
+    POLLING = "polling"
+    BOUNDED = "bounded"
+    REPEATED = "repeated"
+    WALK = "walk"
 
 
-class LinkHeaderPager:
-    """`strategy: link_header`: the API's own link says what comes next, and is followed byte for byte.
+@dataclass(frozen=True, slots=True)
+class Events:
+    """Where the events stand in an answer.
 
-    A polling query (no `until`, ascending) ends its tick at an empty page whose link is then kept: Okta always sends
-    one, "ask again later" (https://developer.okta.com/docs/reference/api/system-log/). A bounded or descending query
-    may have short or empty pages in its middle; only a missing link ends it, and then the source is finished.
+    Attributes:
+        path: Dotted; None for the top-level array or the one under a usual name.
+        may_be_missing: The API leaves it out when there are none.
+        is_bare: The API is known to answer with a bare array.
+    """
+
+    path: str | None = None
+    may_be_missing: bool = False
+    is_bare: bool = False
+
+    def of(self, envelope: Envelope) -> list[bytes]:
+        """Each event's JSON text."""
+        return envelope.events(self.path, may_be_missing=self.may_be_missing, is_bare=self.is_bare)
+
+
+class Pager:
+    """What one tick of one source asks, page by page.
 
     Args:
-        url: The question, parameters included.
-        rel: The relation type to follow.
-        end_on_short_page: A page shorter than the `limit` in its own URL ends a polling tick, too.
-        abroad: Other origins to which a link may lead.
+        asking: How it asks.
+        question: Its first request.
+        strategy: How the API says what comes next.
+        ending: What the end of the pages means.
+        where: Where the events stand.
+        full_page: A page with fewer events than this also ends a tick; 0 for no such rule.
     """
 
     def __init__(
-        self, url: str, rel: str = "next", *, end_on_short_page: bool = False, abroad: Iterable[str] = ()
+        self,
+        asking: Asking,
+        question: Request,
+        strategy: Strategy,
+        ending: Ending,
+        where: Events = Events(),  # frozen
+        full_page: int = 0,
     ) -> None:
-        self._url = url
-        self._allowed = frozenset(origin_of(one) for one in (url, *abroad))
-        self._rel = rel
-        self._end_on_short_page = end_on_short_page
-        parameters = parse_qsl(urlsplit(url).query)
-        self._bounded = until_of(parameters) is not None or is_descending(parameters)
-        self._asked: list[str] = []
+        self._asking = asking
+        self._question = question
+        self._strategy = strategy
+        self._ending = ending
+        self._where = where
+        self._full_page = full_page
+        self._asked: list[Request] = []
 
     def first(self, checkpoint: Checkpoint | None) -> Request:
-        """The stored link, or the question itself."""
-        url = self._url
-        if checkpoint is not None and checkpoint.resume is not None:
-            url = self._stay(checkpoint.resume, "the stored cursor")
-        self._asked = [url]
-        return Request("GET", url, _ACCEPT)
+        """The tick's first request: at the stored place, or the question itself."""
+        request = self._question
+        if checkpoint is not None and checkpoint.resume is not None and self._ending is not Ending.REPEATED:
+            request = self._asking.read(checkpoint.resume, "the stored cursor")
+        self._asked = [request]
+        return request
 
     def read(self, request: Request, reply: Reply) -> Page:
-        """Split the body and follow the link."""
-        found = events.split(reply.body)
-        link = link_header.find(reply.header_values("link"), self._rel)
-        if link is None:
-            return Page(found, None, request.url, finished=self._bounded, again=not self._bounded)
-        url = self._stay(_absolute(request.url, link), "the next link")
-        if not self._bounded and (not found or self._short(request, len(found))):
-            return Page(found, None, url)
-        if url in self._asked:
-            return Page(found, None, request.url, again=True, fault=self._loop(request, url))
-        self._asked.append(url)
-        return Page(found, Request("GET", url, _ACCEPT), url)
+        """The page that a reply to this request is."""
+        envelope = Envelope(reply.body)
+        found = self._where.of(envelope)
+        answer = Answer(reply, envelope, len(found))
+        following = self._strategy.next(self._asking, request, answer)
+        if following is None:
+            return self._last(found, request)
+        place = following.written
+        if not self._goes_on(answer):
+            return Page(found, None, None if self._ending is Ending.WALK else place)
+        if place in (one.written for one in self._asked):
+            fault = self._loop(request, following)
+            if self._ending is Ending.WALK:  # it starts over, and leaves out what it delivered
+                return Page(found, None, None, fault=fault)
+            return Page(found, None, request.written, again=True, fault=fault)
+        self._asked.append(following)
+        return Page(found, following, place)
 
-    def _stay(self, url: str, what: str) -> str:
-        return stay_home(self._url, url, what, self._allowed)
+    def _last(self, found: list[bytes], request: Request) -> Page:
+        """A page behind which the API names no other."""
+        if self._ending in {Ending.WALK, Ending.REPEATED}:
+            return Page(found, None, None, again=self._ending is Ending.REPEATED)
+        is_bounded = self._ending is Ending.BOUNDED
+        return Page(found, None, request.written, finished=is_bounded, again=not is_bounded)
 
-    def _loop(self, request: Request, url: str) -> PagingLoopError:
+    def _goes_on(self, answer: Answer) -> bool:
+        """Whether a next request is to be made in this tick, where there is one."""
+        says_more = self._strategy.says_more(answer)
+        if says_more is not None:
+            return says_more
+        if self._ending is Ending.BOUNDED:
+            return True
+        if answer.count < self._full_page:
+            return False
+        return self._ending is Ending.WALK or answer.count > 0
+
+    def _loop(self, request: Request, following: Request) -> PagingLoopError:
         """What to say of a link to a page that was asked for: its query stays out of it."""
-        this, that = len(self._asked), self._asked.index(url) + 1
+        this, that = len(self._asked), self._asked.index(following) + 1
         whither = "itself" if this == that else f"page {that}"
-        asked, again = request.query, Request("GET", url).query
+        asked, again = request.query, following.query
         names = sorted(name for name in asked.keys() | again.keys() if asked.get(name) != again.get(name))
         how = f"; the two differ in {', '.join(map(printable, names))}" if names else ""
         return PagingLoopError(
             f"page {this}'s next link leads back to {whither} ({printable(request.path)}{how})",
             "report it to the API's vendor; the events of the page were taken, and the next tick asks for it again",
         )
-
-    def _short(self, request: Request, count: int) -> bool:
-        limit = request.query.get("limit", "")
-        return self._end_on_short_page and _LIMIT.fullmatch(limit) is not None and count < int(limit)
-
-
-_LIMIT = re.compile(r"[0-9]{1,9}")
-
-
-def _absolute(base: str, link: str) -> str:
-    """A link that names its scheme as it stands, any other read against the page it came with (RFC 3986 §5)."""
-    try:
-        parts = urlsplit(link)
-        return link if parts.scheme else urljoin(base, link)
-    except ValueError:
-        return link  # no URL at all: `stay_home` says so
-
-
-def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
-    """The URL, if it may be asked with this source's credential.
-
-    Args:
-        home: The source's own URL.
-        url: Where to go.
-        what: What leads there.
-        allowed: The origins at which it may be.
-
-    Raises:
-        ReplyError: It is malformed or very long, names a user, or leads to another scheme, host or port.
-    """
-    if len(url) > MAX_URL:
-        raise ReplyError(
-            f"{what} is {len(url):,} characters long, more than any cursor",
-            "look at what answers there, which may be a proxy; if it is right, report it",
-            Trouble.ASTRAY,
-        )
-    if repeats_secret(url):
-        raise ReplyError(
-            f"{what} holds a secret that Hel sent, which must not be kept",
-            "report it to the API's vendor: a link that is stored and logged must not carry a credential",
-            Trouble.ASTRAY,
-        )
-    try:
-        parts = urlsplit(url)
-        may_go = origin_of(url) in allowed and _HOST_AND_PORT.fullmatch(parts.netloc) is not None
-    except ValueError:
-        may_go = False
-    if not may_go or not url.isascii() or any(character <= " " or character in "\x7f\\" for character in url):
-        raise ReplyError(
-            f"{what} leads away from {origin_of(home)}, or is no URL: {printable(url.partition('?')[0])}",
-            "nothing was sent there; if the org has moved, change `url` to its new domain; if the API's own links lead "
-            "there, name that origin in `allowed_origins`",
-            Trouble.ASTRAY,
-        )
-    return url
-
-
-_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{0,5})?")
-"""What every reader of URLs reads alike: no user, nothing percent-encoded, and only a port behind the host."""
-
-MAX_URL = 65_536
-"""Characters; eight times the longest cursor that was seen."""
-
-_ACCEPT = {"accept": "application/json"}

@@ -5,13 +5,15 @@ A law: config values and a checkpoint in, a starting point out, or the reason wh
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from hel.errors import NoStartError
 from hel.events import parse_time, utc_text
-from hel.records import Checkpoint
+from hel.paging.place import Asking, body_of
+from hel.records import Checkpoint, Request
 from hel.telemetry.printable import printable
 
 
@@ -30,33 +32,43 @@ class Question:
     """A source's first request.
 
     Attributes:
-        url: The source's URL, without parameters.
+        asking: How it asks; its URL has no parameters.
         parameters: Its `query_params`.
         start: Its `from`, or None.
         start_param: The parameter that takes a start time, or None where there is none.
         follows_links: False where each tick asks the same (`strategy: none`).
+        body: Its JSON `body`, for POST.
     """
 
-    url: str
+    asking: Asking
     parameters: Mapping[str, str]
     start: str | None = None
     start_param: str | None = None
     follows_links: bool = True
+    body: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def first_url(self) -> str:
-        """The URL that asks it from the beginning, percent-encoded (RFC 3986 §2)."""
-        return self._url_from(self.start)
+    def first(self) -> Request:
+        """What asks it from the beginning, its URL percent-encoded (RFC 3986 §2)."""
+        return self._from(self.start)
+
+    @property
+    def first_place(self) -> str:
+        """The same as a checkpoint keeps it."""
+        return self.first.written
 
     @property
     def path(self) -> str:
         """The URL's path, each line's `endpoint`."""
-        return urlsplit(self.url).path or "/"
+        return urlsplit(self.asking.url).path or "/"
 
     @property
     def digest(self) -> str:
-        """Changes when `url`, `from` or `query_params` do."""
-        text = json.dumps([self.url, self.start, sorted(self.parameters.items())])
+        """Changes when `url`, `from`, `query_params`, `method` or `body` do."""
+        asked: list[Any] = [self.asking.url, self.start, sorted(self.parameters.items())]
+        if self.asking.method != "GET":
+            asked += [self.asking.method, self.body]
+        text = json.dumps(asked, sort_keys=True)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     @property
@@ -79,13 +91,13 @@ class Question:
             return Checkpoint(self.digest)
         return replace(stored, question=stored.question or self.digest)
 
-    def overlap_url(self, stored: Checkpoint, overlap_s: float) -> str | None:
+    def overlap_place(self, stored: Checkpoint, overlap_s: float) -> str | None:
         """The question from the newest delivered event's time minus an overlap on; None for its own beginning.
 
         An event that is dated in the future does not move the start there. `from` wins where it is later.
         """
         since = self._since(stored, overlap_s)
-        return None if since is None else self._url_from(utc_text(since))
+        return None if since is None else self._from(utc_text(since)).written
 
     def overlap(self, stored: Checkpoint, overlap_s: float, because: str, source: str) -> Checkpoint:
         """A start that needs no cursor, over ground where what was delivered is left out.
@@ -101,20 +113,22 @@ class Question:
         """
         if self._goes_by_time(stored):
             self._check_start(stored, overlap_s, because, source)
-        resume = self.overlap_url(stored, overlap_s)
+        resume = self.overlap_place(stored, overlap_s)
         return replace(stored, question=self.digest, resume=resume, finished=False, overlapping=True)
 
     def start_of(self, checkpoint: Checkpoint) -> str:
         """The time from which a start made by `overlap` asks, for the log: never the query."""
-        asked = dict(parse_qsl((checkpoint.resume or "").partition("?")[2]))
-        return asked.get(self.start_param or "", "the beginning")
+        if checkpoint.resume is None:
+            return "the beginning"
+        request = self.asking.read(checkpoint.resume, "the new start")
+        return str((request.query | body_of(request)).get(self.start_param or "", "the beginning"))
 
     def _goes_by_time(self, stored: Checkpoint) -> bool:
         """Whether what is missing is what is newer than the newest; if not, all of it is asked for again.
 
         The order of the question before this one shows in its links.
         """
-        was_descending = is_descending(parse_qsl((stored.resume or "").partition("?")[2]))
+        was_descending = is_descending(parse_qsl((stored.resume or "").partition(" ")[0].partition("?")[2]))
         return (
             self.follows_links
             and (stored.events > 0 or stored.newest_at is not None)
@@ -151,10 +165,16 @@ class Question:
                 f"collect it as a source of its own, under another name; or {anew}",
             )
 
-    def _url_from(self, start: str | None) -> str:
-        parameters = dict(self.parameters)
-        if self.start_param is not None and start is not None:
-            parameters = {self.start_param: start} | {
-                name: value for name, value in parameters.items() if name != self.start_param
-            }
-        return f"{self.url}?{urlencode(parameters)}" if parameters else self.url
+    def _from(self, start: str | None) -> Request:
+        return self.with_parameters({} if self.start_param is None or start is None else {self.start_param: start})
+
+    def with_parameters(self, more: Mapping[str, str | int]) -> Request:
+        """What asks it with more parameters, which by POST are members of the body; those that are there give way."""
+        parameters: dict[str, Any] = dict(self.parameters)
+        body = dict(self.body)
+        if self.asking.method == "GET":
+            parameters = {**more, **{name: value for name, value in parameters.items() if name not in more}}
+        else:
+            body |= more
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        return self.asking.request(f"{self.asking.url}{query}", body)

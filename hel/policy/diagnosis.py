@@ -1,20 +1,20 @@
 """The words for what an answer means: what happened, and its fix. A law: a Reply in, two sentences out.
 
-The fixes are those of the guide's troubleshooting table (`examples/okta.md`), recognised from the answer itself.
+The fixes stand in `fixes`; which of them fits is recognised from the answer itself and from the way one signs in.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from urllib.parse import urlsplit
 
+from hel import okta
+from hel.policy import fixes
+from hel.policy.complaint import MAX_REFUSAL, Complaint, challenge_parameters, complaint
 from hel.records import Reply
 from hel.telemetry.printable import printable
 
-MAX_REFUSAL = 65_536
-"""Bytes of a refusal's body that are looked at; what is said of an error is shorter."""
+__all__ = ["MAX_REFUSAL", "Complaint", "Facts", "Stage", "challenge_parameters", "complaint", "explain"]
 
 
 class Stage(StrEnum):
@@ -30,10 +30,12 @@ class Facts:
 
     Attributes:
         url: The source's URL.
-        auth: `none`, `bearer` or `oauth2`.
-        prefix: The bearer prefix.
+        auth: The kind of its `auth` section, such as `bearer` or `oauth2`; `none` where there is none.
+        prefix: The word before the token or the key.
         token_url: The token URL, empty where there is none.
         dpop: Whether DPoP is on.
+        header: The header that takes the key.
+        subject: The user for whom a service account acts, empty where there is none.
     """
 
     url: str
@@ -41,66 +43,15 @@ class Facts:
     prefix: str = ""
     token_url: str = ""
     dpop: bool = False
+    header: str = ""
+    subject: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """What an error answer says of itself.
-
-    Attributes:
-        code: Okta's `errorCode`, OAuth's `error`, or empty.
-        text: Its summary or description, made safe for a terminal.
-    """
-
-    code: str
-    text: str
-
-    def __str__(self) -> str:
-        return ": ".join(part for part in (self.code, self.text) if part)
-
-
-def complaint(reply: Reply) -> Complaint:
-    """Read an error answer: OAuth's body (RFC 6749 §5.2), `WWW-Authenticate` (RFC 9449 §7.1), or Okta's own body.
-
-    A challenge stands before Okta's body, whose code for every 401 is the same.
-    """
-    try:
-        body: Any = json.loads(reply.body) if len(reply.body) <= MAX_REFUSAL else None
-    except (ValueError, RecursionError):
-        body = None
-    body = body if isinstance(body, dict) else {}
-    challenge = challenge_parameters(reply)
-    for said, code, text in (
-        (body, "error", "error_description"),
-        (challenge, "error", "error_description"),
-        (body, "errorCode", "errorSummary"),
-    ):
-        if said.get(code):
-            words = str(said.get(text) or "")
-            causes = _causes(body) if reply.status == 400 and said is body else ()
-            return Complaint(printable(str(said[code])), printable(": ".join(filter(None, (words, *causes)))))
-    return Complaint("", "")
-
-
-def _causes(body: dict[str, Any]) -> list[str]:
-    """Okta's own words for which parameter it refuses, and why: the first two of `errorCauses`."""
-    causes = body.get("errorCauses")
-    listed = causes if isinstance(causes, list) else []
-    said = [cause.get("errorSummary") for cause in listed if isinstance(cause, dict)]
-    return [text for text in said if isinstance(text, str)][:2]
-
-
-_CHALLENGE_PARAMETER = re.compile(r'(?<![\w-])([\w-]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"|([^\s,"]+))')
-"""Possessive, and only from a word's start: a header of 100 KiB costs no more than reading it."""
-
-
-def challenge_parameters(reply: Reply) -> dict[str, str]:
-    """The parameters of the `WWW-Authenticate` headers (RFC 9110 §11.6.1), names in lower case; the first of each."""
-    found: dict[str, str] = {}
-    for value in reply.header_values("www-authenticate"):
-        for name, quoted, token in _CHALLENGE_PARAMETER.findall(value):
-            found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or token)
-    return found
+    @property
+    def is_okta(self) -> bool:
+        """Whether the API is Okta's: by its own prefix, or by its log's path and a way to sign in that it takes."""
+        if self.prefix == "SSWS":
+            return True
+        return self.auth in {"none", "bearer", "oauth2"} and okta.is_log(self.url)
 
 
 def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = False) -> tuple[str, str]:
@@ -119,7 +70,7 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
         return message + _whither(reply), _diversion_fix(reply, stage)
     if "dpop" in said.code.lower() or "dpop" in said.text.lower():
         return message, _dpop_fix(said, url, facts)
-    if reply.status in {404, 405} and (moved := _without_admin(url)):
+    if reply.status in {404, 405} and (moved := _without_admin(url, facts)):
         return message, moved
     if reply.status >= 500 or reply.status in {408, 425}:
         return message, f"nothing to do unless it lasts: the {stage} is in trouble, and Hel tries again by itself"
@@ -143,6 +94,8 @@ def _diversion_fix(reply: Reply, stage: Stage) -> str:
 def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:
     if facts.auth != "oauth2":
         return "this API wants DPoP proofs: use `auth.type: oauth2` with `dpop: true`"
+    if not facts.dpop and not facts.is_okta:
+        return "set `dpop: true` under `auth` in hel.yaml"
     if not facts.dpop:
         return (
             "set `dpop: true` under `auth` in hel.yaml, or in the Okta Admin Console uncheck 'Require DPoP header' "
@@ -157,11 +110,11 @@ def _dpop_fix(said: Complaint, url: str, facts: Facts) -> str:
     )
 
 
-def _without_admin(url: str) -> str:
+def _without_admin(url: str, facts: Facts) -> str:
     """The fix for a URL on Okta's Admin domain, where there is no API; empty for any other."""
     host = urlsplit(url).hostname or ""
     first, _, rest = host.partition(".")
-    if not first.endswith("-admin"):
+    if not facts.is_okta or not first.endswith("-admin"):
         return ""
     return (
         f"use the API domain, not the Admin domain: {first.removesuffix('-admin')}.{rest} instead of {host} "
@@ -170,71 +123,51 @@ def _without_admin(url: str) -> str:
 
 
 def _token_fix(status: int, said: Complaint, facts: Facts) -> str:
-    if status == 404:
-        parts = urlsplit(facts.token_url)
-        return (
-            f"check the domain: {parts.scheme}://{parts.netloc}/.well-known/openid-configuration must show JSON with a "
-            "token_endpoint; the org server's token URL ends in /oauth2/v1/token"
-        )
     if status == 429:
         return "nothing to do unless it lasts: the token server is rate limited, and Hel waits and tries again"
-    return _OAUTH_FIXES.get(said.code, _ANY_OAUTH_FIX)
+    is_google = facts.auth == "google_service_account"
+    if status == 404:
+        parts = urlsplit(facts.token_url)
+        if is_google:
+            return fixes.GOOGLE_ELSEWHERE
+        words = fixes.OKTA_ELSEWHERE if facts.is_okta else fixes.ELSEWHERE
+        return words.format(origin=f"{parts.scheme}://{parts.netloc}")
+    if is_google:
+        return _google_token_fix(said)
+    if facts.is_okta:
+        return fixes.OKTA_GRANT.get(said.code, fixes.OKTA_ANY_GRANT)
+    return fixes.GRANT.get(said.code, fixes.ANY_GRANT)
 
 
-_ANY_OAUTH_FIX = (
-    "for Okta's own API use the org server's token URL, /oauth2/v1/token, with a private key; /oauth2/default/v1/token "
-    "is for a custom authorization server"
-)
-_OAUTH_FIXES = {
-    "invalid_client": (
-        "check that the client id is this app's, that client authentication is 'Public key / Private key' on its "
-        "General tab with the public half of this key, and, with more than one key there, that "
-        "`client_private_key_id` is its kid; " + _ANY_OAUTH_FIX
-    ),
-    "invalid_scope": (
-        'set `scopes: ["okta.logs.read"]` and grant it on the app\'s Okta API Scopes tab; ' + _ANY_OAUTH_FIX
-    ),
-    "access_denied": "grant the scope on the app's Okta API Scopes tab; " + _ANY_OAUTH_FIX,
-    "invalid_grant": (
-        "sign in again and store the new refresh token in `refresh_token_file`, which Hel keeps current: the old one "
-        "is used up, expired or revoked"
-    ),
-}
+def _google_token_fix(said: Complaint) -> str:
+    text = said.text.lower()
+    for part, fix in fixes.GOOGLE_SAID.items():
+        if part in text:
+            return fix
+    return fixes.GOOGLE_GRANT.get(said.code, fixes.GOOGLE_ANY_GRANT)
 
 
 def _api_fix(status: int, facts: Facts) -> str:
-    if status == 401:
-        return _unauthorized_fix(facts)
-    if status == 403 and facts.auth == "oauth2":
-        return _FORBIDDEN_APP_FIX
-    return _API_FIXES.get(status, "check `url` and `query_params` against the API's documentation")
+    if facts.is_okta and (fix := _okta_fix(status, facts)):
+        return fix
+    by_auth = {401: fixes.UNAUTHORIZED, 403: fixes.FORBIDDEN}.get(status)
+    if by_auth is None:
+        return fixes.API.get(status, fixes.ANY_API)
+    return by_auth.get(facts.auth, fixes.ANY_API).format(
+        prefix=f"'{facts.prefix}'" if facts.prefix else "none",
+        header=facts.header,
+        subject=fixes.GOOGLE_SUBJECT if facts.subject else fixes.GOOGLE_NO_SUBJECT,
+    )
 
 
-_FORBIDDEN_APP_FIX = (
-    "grant okta.logs.read on the app's Okta API Scopes tab and assign an admin role (such as Read-only Admin) on its "
-    "Admin roles tab; a token of a custom server (/oauth2/default) can't call Okta's API, use /oauth2/v1/token"
-)
-_API_FIXES = {
-    400: (
-        "check `from` and `query_params` against the API's documentation; Okta refuses a `since` of more than 180 days "
-        "ago"
-    ),
-    403: "give the token's owner an admin role that may read this log (such as Read-only Admin)",
-    404: "check `url`: the domain and the path (Okta's log is /api/v1/logs)",
-    429: (
-        "nothing to do unless it happens often: Hel waits for the limit's reset by itself; then lower "
-        "`pagination.max_pages` or raise `resilience.rate_limit.page_delay_secs`"
-    ),
-}
-
-
-def _unauthorized_fix(facts: Facts) -> str:
-    if facts.auth == "none":
-        return "add an `auth` section: this API wants a credential"
-    if facts.auth == "oauth2":
-        return (
-            "check that the token comes from the org server (/oauth2/v1/token) of the same domain, and `dpop` against "
-            "the app's 'Require DPoP header': the API refused a fresh token"
-        )
-    hint = "" if facts.prefix == "SSWS" else f"; Okta's API tokens need `prefix: SSWS`, here it is '{facts.prefix}'"
-    return f"check that the token is valid and not revoked{hint}"
+def _okta_fix(status: int, facts: Facts) -> str:
+    """What Okta's own words say to a status; empty where they are no others than for any API."""
+    is_app = facts.auth == "oauth2"
+    if status == 403:
+        return fixes.OKTA_FORBIDDEN_APP if is_app else fixes.OKTA_FORBIDDEN
+    if status != 401 or facts.auth == "none":
+        return fixes.OKTA_API.get(status, "")
+    if is_app:
+        return fixes.OKTA_UNAUTHORIZED_APP
+    hint = "" if facts.prefix == "SSWS" else fixes.OKTA_NO_SSWS.format(prefix=facts.prefix)
+    return fixes.OKTA_UNAUTHORIZED + hint

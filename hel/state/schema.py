@@ -51,6 +51,10 @@ MIGRATIONS = (
         tail TEXT NOT NULL
     );
     """,
+    """
+    ALTER TABLE checkpoints ADD COLUMN watermark REAL;
+    ALTER TABLE checkpoints ADD COLUMN walk_to REAL;
+    """,
 )
 """What leads from each version to the next; the version is the number of steps taken.
 
@@ -105,6 +109,8 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
         )
         try:
             _check_ours(connection, path)
+            if not writable and _is_older(connection):
+                return _brought_up_to_date(connection)
             if writable:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
@@ -118,6 +124,24 @@ def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     except OSError as error:
         raise _closed(path, error.strerror or str(error)) from error
     return connection
+
+
+def _is_older(connection: sqlite3.Connection) -> bool:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return bool(version < VERSION)
+
+
+def _brought_up_to_date(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A copy in memory of a file of an older Hel, which a reader must leave as it is."""
+    copy = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.backup(copy)
+        _migrate(copy)
+    except BaseException:
+        copy.close()
+        raise
+    connection.close()
+    return copy
 
 
 def _mode(path: Path, *, writable: bool) -> str:

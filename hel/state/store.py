@@ -3,11 +3,12 @@
 One commit is one transaction and one fsync, however many batches it carries (SQLite: WAL, `synchronous=FULL`).
 """
 
+import math
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
@@ -20,7 +21,7 @@ from hel.state.schema import connect
 LATENESS_S = 3600.0
 """An event may be persisted this much later than the newest one before it and still be recognised in an overlap."""
 
-_CHECKPOINT = "question, resume, newest, newest_at, finished, overlapping, events, updated_at"
+_CHECKPOINT = "question, resume, newest, newest_at, finished, overlapping, events, updated_at, watermark, walk_to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Keep:
 
     Attributes:
         ids: How many IDs; 0 for none.
-        overlap_s: How far it goes back when its cursor no longer serves.
+        overlap_s: How far it goes back when its cursor no longer serves, or with each walk.
+        walks: It goes back from its watermark, with each walk.
     """
 
     ids: int = 0
     overlap_s: float = 600.0
+    walks: bool = False
 
 
 class Store:
@@ -180,7 +183,9 @@ class Store:
 
     def _add(self, batch: Batch, keep: Keep) -> None:
         source, checkpoint = batch.source, batch.checkpoint
-        until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
+        until_at = batch.until_at
+        if until_at is None:
+            until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
         if batch.is_new_ground:
             self._db.execute("DELETE FROM delivered WHERE source = ? AND (met = 1 OR beyond = 2)", (source,))
             self._db.execute("UPDATE delivered SET beyond = 1 WHERE source = ?", (source,))
@@ -191,7 +196,7 @@ class Store:
         if checkpoint is not None:
             self._move(source, checkpoint)
             if not checkpoint.overlapping:
-                self._leave_ground(source, checkpoint, keep.overlap_s)
+                self._leave_ground(source, checkpoint, keep)
                 self._insert(source, batch.again, until_at, beyond=2)
 
     def _insert(self, source: str, keys: bytes, until_at: float, *, beyond: int, met: int = 0) -> None:
@@ -209,28 +214,23 @@ class Store:
 
     def _move(self, source: str, checkpoint: Checkpoint) -> None:
         self._db.execute(
-            f"INSERT OR REPLACE INTO checkpoints (source, {_CHECKPOINT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                source,
-                checkpoint.question,
-                checkpoint.resume,
-                checkpoint.newest,
-                checkpoint.newest_at,
-                checkpoint.finished,
-                checkpoint.overlapping,
-                checkpoint.events,
-                checkpoint.updated_at,
-            ),
+            f"INSERT OR REPLACE INTO checkpoints (source, {_CHECKPOINT}) VALUES (?{', ?' * len(fields(Checkpoint))})",
+            (source, *astuple(checkpoint)),
         )
 
-    def _leave_ground(self, source: str, checkpoint: Checkpoint, overlap_s: float) -> None:
+    def _leave_ground(self, source: str, checkpoint: Checkpoint, keep: Keep) -> None:
         """Nothing but an overlap leads back to what was delivered; keep what one can reach."""
         self._db.execute("DELETE FROM delivered WHERE source = ? AND beyond > 0 AND (met = 1 OR beyond = 2)", (source,))
+        if keep.walks:
+            # A row keeps what its batch said, for each walk comes here; an adopted one said nothing.
+            at, least = (walked_until(checkpoint) or checkpoint.updated_at), "iif(until_at = 0, ?, until_at)"
+            reach = -math.inf if checkpoint.watermark is None else checkpoint.watermark - keep.overlap_s
+        else:
+            at, least = _until_at(checkpoint), "max(until_at, ?)"
+            reach = min(checkpoint.newest_at or checkpoint.updated_at, checkpoint.updated_at) - keep.overlap_s
         self._db.execute(
-            "UPDATE delivered SET beyond = 0, until_at = max(until_at, ?) WHERE source = ? AND beyond > 0",
-            (_until_at(checkpoint), source),
+            f"UPDATE delivered SET beyond = 0, until_at = {least} WHERE source = ? AND beyond > 0", (at, source)
         )
-        reach = min(checkpoint.newest_at or checkpoint.updated_at, checkpoint.updated_at) - overlap_s
         self._db.execute("DELETE FROM delivered WHERE source = ? AND until_at < ?", (source, reach))
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
@@ -257,6 +257,17 @@ def _until_at(checkpoint: Checkpoint) -> float:
     return min(checkpoint.updated_at, checkpoint.newest_at + LATENESS_S)
 
 
+def walked_until(checkpoint: Checkpoint) -> float | None:
+    """Behind which watermark a walk meets nothing that was delivered up to now; None for a source that does not walk.
+
+    An event may be newer than the watermark.
+    """
+    if checkpoint.watermark is None and checkpoint.walk_to is None:
+        return None
+    known = (checkpoint.watermark, checkpoint.walk_to, checkpoint.newest_at)
+    return max(at for at in known if at is not None)
+
+
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
-    question, resume, newest, newest_at, finished, overlapping, events, updated_at = row
-    return Checkpoint(question, resume, newest, newest_at, bool(finished), bool(overlapping), events, updated_at)
+    found = Checkpoint(*row)
+    return replace(found, finished=bool(found.finished), overlapping=bool(found.overlapping))

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hel.records import Batch, Checkpoint, Position
-from hel.state.store import Keep, Store
+from hel.state.store import Keep, Store, walked_until
 
 VERSION = 1
 
@@ -94,7 +94,8 @@ def restore(store: Store, state: State) -> None:
             batches.append(Batch(name, b"", 0, reach, seen, b"", None))
         else:
             closed = replace(source.checkpoint, overlapping=False)
-            batches.append(Batch(name, b"", 0, reach, seen, b"", closed, again=ground))
+            until_at = walked_until(source.checkpoint)
+            batches.append(Batch(name, b"", 0, reach, seen, b"", closed, again=ground, until_at=until_at))
     keeps = {name: Keep(len(source.seen), math.inf) for name, source in state.sources.items()}
     store.commit(batches, state.nonces, state.outputs, keeps, forget=state.sources)
 

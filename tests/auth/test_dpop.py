@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, RSAKey
 
+from hel.auth.client import fresh_jti
 from hel.auth.dpop import ProofKey, ath, htu
-from hel.auth.oauth2 import fresh_jti
 
 LOG = "https://org.okta.com/api/v1/logs"
 

@@ -1,25 +1,23 @@
-import json
 from base64 import b64decode
-from collections.abc import Awaitable, Callable
-from email.utils import formatdate
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import parse_qs
+from typing import Any
 
 import pytest
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey
 from pydantic import SecretStr
 
-from hel.auth.credential import Hear, Renewal
+from hel.auth.client import Client
+from hel.auth.credential import Renewal
 from hel.auth.dpop import ath
 from hel.auth.nonces import Nonces
-from hel.auth.oauth2 import Client, OAuth2Credential
+from hel.auth.oauth2 import OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
 from hel.config.keys import PrivateKey
 from hel.errors import AuthError
 from hel.policy.diagnosis import Facts
 from hel.records import Reply, Request
+from tests.auth.token_endpoint import Answer, TokenEndpoint, answer
 from tests.doubles import HeardLog
 from tests.virtual_time import VirtualClock, run
 
@@ -30,43 +28,13 @@ CLIENT_KEY = PrivateKey(ECKey.generate_key("P-256"), "ES256", "kid-1")
 ASK = Request("GET", f"{LOG_URL}?limit=2")
 GRANT = {"access_token": "tok-1", "token_type": "DPoP", "expires_in": 3600, "scope": "okta.logs.read"}
 
-Answer = Callable[[Request], Reply]
-
-T = TypeVar("T")
-
-
-def answer(status: int, body: Any, *headers: tuple[str, str], skew_s: float = 0.0) -> Answer:
-    def reply(_: Request) -> Reply:
-        now = VirtualClock().now()
-        dated = ("date", formatdate(now + skew_s, usegmt=True))
-        return Reply(status, (dated, *headers), json.dumps(body).encode(), now)
-
-    return reply
-
 
 def nonce_wanted(nonce: str) -> Answer:
     return answer(400, {"error": "use_dpop_nonce"}, ("dpop-nonce", nonce))
 
 
-class TokenServer:
-    """Answers as it is told, one answer after the other, and keeps what it was asked."""
-
-    def __init__(self, *answers: Answer) -> None:
-        self._answers = list(answers)
-        self.asked: list[Request] = []
-
-    async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        return await attempt()
-
-    async def send(self, request: Request, hear: Hear) -> Reply:
-        self.asked.append(request)
-        reply = self._answers.pop(0)(request)
-        hear(reply)
-        return reply
-
-    def form(self, number: int) -> dict[str, str]:
-        content = self.asked[number].content or b""
-        return {name: values[0] for name, values in parse_qs(content.decode(), strict_parsing=True).items()}
+class TokenServer(TokenEndpoint):
+    """Reads what is signed."""
 
     def assertion(self, number: int) -> dict[str, Any]:
         text = self.form(number)["client_assertion"]
@@ -120,6 +88,50 @@ def test_a_client_secret_goes_by_basic_form_encoded_first() -> None:
     sign(server, dpop=False, key=None, secret=SecretStr("s:e/cret ü"))
     assert b64decode(server.asked[0].headers["authorization"].removeprefix("Basic ")) == b"0oa1:s%3Ae%2Fcret+%C3%BC"
     assert "client_id" not in server.form(0)
+
+
+def test_a_client_secret_goes_in_the_body_where_the_server_wants_it_there() -> None:
+    server = TokenServer(answer(200, GRANT | {"token_type": "Bearer"}))
+    sign(server, dpop=False, key=None, secret=SecretStr("s:e/cret ü"), secret_in_body=True)
+    assert "authorization" not in server.asked[0].headers
+    assert server.form(0) == {
+        "grant_type": "client_credentials",
+        "scope": "okta.logs.read",
+        "client_id": "0oa1",
+        "client_secret": "s:e/cret ü",
+    }
+
+
+@pytest.mark.parametrize(
+    ("client", "grant_type"),
+    [
+        ({"key": None, "secret": SecretStr("s")}, "client_credentials"),
+        ({}, "client_credentials"),
+        ({"key": None, "refresh_token": RefreshToken(SecretStr("r1"), None)}, "refresh_token"),
+    ],
+    ids=["secret", "private key", "refresh token"],
+)
+def test_audience_and_extra_parameters_go_along_with_every_grant(client: dict[str, Any], grant_type: str) -> None:
+    server = TokenServer(answer(200, GRANT | {"token_type": "Bearer"}))
+    extra = {"organization": "org 1/ü", "resource": "https://r.example/?a=b&c"}
+    sign(server, dpop=False, audience="https://t.eu.auth0.com/api/v2/", extra=extra, **client)
+    form = server.form(0)
+    assert {name: form[name] for name in extra} == extra
+    assert (form["audience"], form["grant_type"]) == ("https://t.eu.auth0.com/api/v2/", grant_type)
+
+
+def test_without_an_audience_none_is_sent() -> None:
+    server = TokenServer(answer(200, GRANT | {"token_type": "Bearer"}))
+    sign(server, dpop=False)
+    assert set(server.form(0)) == {"grant_type", "scope", "client_assertion_type", "client_assertion"}
+
+
+def test_an_extra_parameter_can_not_take_the_place_of_what_hel_sends() -> None:
+    """The configuration refuses it; and if it came here, it would lose."""
+    server = TokenServer(answer(200, GRANT | {"token_type": "Bearer"}))
+    own = {"grant_type": "x", "scope": "x", "audience": "x", "client_id": "x", "client_secret": "x"}
+    sign(server, dpop=False, key=None, secret=SecretStr("s"), secret_in_body=True, audience="a", extra=own)
+    assert "x" not in server.form(0).values()
 
 
 def test_a_refresh_token_is_used_and_its_successor_kept(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.load import Loaded, load, load_global
+from hel.config.pagination import LinkHeaderPagination
 from hel.config.section import keys_of
-from hel.config.source import LinkHeaderPagination, SourceConfig
+from hel.config.source import SourceConfig
 from hel.errors import ConfigError
 
 HERE = Path(__file__).parent
@@ -71,7 +72,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
     content = (
         "global: {log_level: inof, shutdown: 5}\n" + SOURCE + "    schedule: 5\n"
         "    auth: {type: oauth2, token_url: 'https://${NOT_SET}/x', client_secret_env: NO_SECRET, scopes: x}\n"
-        "    pagination: {strategy: cursor}\n"
+        "    pagination: {strategy: curser}\n"
         "    resilience: {retries: {max_attempts: 1.5, multiplier: 1000}, timeout_secs: soon}\n"
         "    query_params: {a: [1], b: null, c: }\n    dedupe: {}\n    from: [1]\n    resilence: 1\n    zzz: 1\n"
         '  "b c": {url: https://x.okta.com/}\n'
@@ -86,7 +87,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         "6:5: sources.a.auth: no client ID is named (add 'client_id_env: NAME', 'client_id_file' or 'client_id')",
         "6:26: sources.a.auth.token_url: environment variable NOT_SET is not set (export NOT_SET=…)",
         '6:91: sources.a.auth.scopes: expected a list, found text (write it as ["…"])',
-        "7:18: sources.a.pagination.strategy: unknown pagination strategy 'cursor' (expected 'link_header' or 'none')",
+        "7:18: sources.a.pagination.strategy: unknown pagination strategy 'curser' (did you mean 'cursor'?)",
         "8:28: sources.a.resilience.retries.max_attempts: expected a whole number, not '1.5'",
         "8:47: sources.a.resilience.retries.multiplier: expected a number of at most 100",
         "8:66: sources.a.resilience.timeout_secs: expected a number, not 'soon'",
@@ -103,7 +104,8 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         ),
         "15:54: sources.d.auth.token_env: environment variable NO_TOKEN is not set (export NO_TOKEN=…)",
         "16:33: sources.e.auth: expected keys with values, found text",
-        "16:49: sources.e.pagination.strategy: missing (add 'strategy: link_header' or 'strategy: none')",
+        "16:49: sources.e.pagination.strategy: missing (add 'strategy:' and one of link_header, next_url, cursor, "
+        "page_offset, offset, none)",
         "16:77: sources.e.transform: expected keys with values, found a list",
         "17:7: sources.f.url: expected an absolute URL such as https://your-org.okta.com/api/v1/logs",
         "17:24: sources.f.source_label_key: 'ts' is already a key of every output line (choose another name)",

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hel.errors import ReplyError
 from hel.paging.link_header import Link, find, parse
-from hel.paging.pager import LinkHeaderPager
 from hel.records import Checkpoint, Reply, Request
+from tests.doubles import link_pager
 
 PORTS = {"http": 80, "https": 443}
 HOMES = (
@@ -107,9 +107,9 @@ def test_whatever_a_link_says_the_client_would_connect_to_the_sources_own_origin
     abroad = [ABROAD] * may_travel
     asked = []
     with suppress(ReplyError):
-        asked.append(LinkHeaderPager(home, abroad=abroad).first(Checkpoint("q", resume=link)).url)
+        asked.append(link_pager(home, abroad=abroad).first(Checkpoint("q", resume=link)).url)
     with suppress(ReplyError):
-        pager = LinkHeaderPager(home, abroad=abroad)
+        pager = link_pager(home, abroad=abroad)
         page = pager.read(pager.first(None), answered(f'<{link}>; rel="next"'))
         asked += [page.resume or home, page.next.url if page.next else home]
     for url in asked:
@@ -196,7 +196,7 @@ def test_a_tick_over_damaged_headers_stays_at_home_asks_nothing_twice_and_fails_
     walk: tuple[str, list[Reply]], short: bool
 ) -> None:
     home, replies = walk
-    pager = LinkHeaderPager(home, end_on_short_page=short)
+    pager = link_pager(home, end_on_short_page=short)
     request: Request | None = pager.first(None)
     asked, said = [], ""
     for reply in replies:

@@ -3,8 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.errors import PagingLoopError, ReplyError
-from hel.paging.pager import LinkHeaderPager, SinglePage, stay_home
+from hel.paging.pager import Ending, Pager
+from hel.paging.place import Asking, stay_home
+from hel.paging.strategies import NoPages
 from hel.records import Checkpoint, Page, Reply, Request, origin_of
+from tests.doubles import link_pager
 
 HOME = "https://org.okta.com/api/v1/logs"
 POLLING = f"{HOME}?since=2026-05-01T00%3A00%3A00Z&limit=2"
@@ -19,39 +22,39 @@ def reply(events: int, following: str | None) -> Reply:
     return Reply(200, tuple(links), b"[" + b",".join([b'{"a":1}'] * events) + b"]", 0.0)
 
 
-def read(pager: LinkHeaderPager, events: int, following: str | None) -> Page:
+def read(pager: Pager, events: int, following: str | None) -> Page:
     return pager.read(pager.first(None), reply(events, following))
 
 
 def test_an_empty_polling_page_ends_the_tick_and_its_link_is_kept() -> None:
     """Lesson 1."""
-    page = read(LinkHeaderPager(POLLING), 0, f"{HOME}?after=edge")
+    page = read(link_pager(POLLING), 0, f"{HOME}?after=edge")
     assert page == Page([], None, f"{HOME}?after=edge", finished=False)
 
 
 def test_no_events_on_a_fresh_state_is_a_success() -> None:
     """Lesson 10: the link of the empty page may even be the question itself."""
-    page = read(LinkHeaderPager(POLLING), 0, POLLING)
+    page = read(link_pager(POLLING), 0, POLLING)
     assert page == Page([], None, POLLING, finished=False)
 
 
 def test_a_polling_page_with_events_is_followed() -> None:
-    page = read(LinkHeaderPager(POLLING), 2, f"{HOME}?after=x")
+    page = read(link_pager(POLLING), 2, f"{HOME}?after=x")
     assert page.next == Request("GET", f"{HOME}?after=x", {"accept": "application/json"})
     assert page.resume == f"{HOME}?after=x"
 
 
 def test_a_short_polling_page_is_followed_unless_the_source_says_otherwise() -> None:
     following = f"{HOME}?after=x&limit=2"
-    assert read(LinkHeaderPager(POLLING), 1, following).next is not None
-    page = read(LinkHeaderPager(POLLING, end_on_short_page=True), 1, following)
+    assert read(link_pager(POLLING), 1, following).next is not None
+    page = read(link_pager(POLLING, end_on_short_page=True), 1, following)
     assert (page.next, page.resume, len(page.events)) == (None, following, 1)
-    assert read(LinkHeaderPager(POLLING, end_on_short_page=True), 2, following).next is not None
+    assert read(link_pager(POLLING, end_on_short_page=True), 2, following).next is not None
 
 
 @pytest.mark.parametrize("question", [BOUNDED, DESCENDING], ids=["bounded", "descending"])
 def test_a_bounded_query_goes_on_through_empty_pages_and_is_finished_only_without_a_link(question: str) -> None:
-    pager = LinkHeaderPager(question, end_on_short_page=True)
+    pager = link_pager(question, end_on_short_page=True)
     empty = read(pager, 0, f"{HOME}?after=x")
     assert empty.next is not None
     assert not empty.finished
@@ -60,18 +63,18 @@ def test_a_bounded_query_goes_on_through_empty_pages_and_is_finished_only_withou
 
 
 def test_a_polling_page_without_a_link_ends_the_tick_and_is_asked_again() -> None:
-    assert read(LinkHeaderPager(POLLING), 1, None) == Page([b'{"a":1}'], None, POLLING, finished=False, again=True)
+    assert read(link_pager(POLLING), 1, None) == Page([b'{"a":1}'], None, POLLING, finished=False, again=True)
 
 
 def test_the_next_tick_starts_at_the_stored_link_byte_for_byte() -> None:
     link = f"{HOME}?after=a%2fB,c;d|e&limit=2"
-    assert LinkHeaderPager(POLLING).first(Checkpoint("q", resume=link)).url == link
-    assert LinkHeaderPager(POLLING).first(Checkpoint("q")).url == POLLING
+    assert link_pager(POLLING).first(Checkpoint("q", resume=link)).url == link
+    assert link_pager(POLLING).first(Checkpoint("q")).url == POLLING
 
 
 @pytest.mark.parametrize("question", [POLLING, BOUNDED, DESCENDING])
 def test_a_page_whose_link_leads_back_is_read_and_carries_what_is_wrong_without_its_query(question: str) -> None:
-    pager = LinkHeaderPager(question)
+    pager = link_pager(question)
     first = read(pager, 2, f"{HOME}?after=x")
     assert first.next is not None
     second = pager.read(first.next, reply(1, f"{HOME}?after=y"))
@@ -86,22 +89,22 @@ def test_a_page_whose_link_leads_back_is_read_and_carries_what_is_wrong_without_
 
 
 def test_a_link_to_its_own_page_is_a_loop_too() -> None:
-    page = read(LinkHeaderPager(BOUNDED), 1, BOUNDED)
+    page = read(link_pager(BOUNDED), 1, BOUNDED)
     assert page.fault is not None
     assert "page 1's next link leads back to itself (/api/v1/logs)" in page.fault.message
 
 
 def test_the_same_page_may_be_asked_for_in_the_next_tick() -> None:
-    pager = LinkHeaderPager(POLLING)
+    pager = link_pager(POLLING)
     for _ in range(2):
         assert read(pager, 2, f"{HOME}?after=x").next is not None
 
 
 def test_a_relative_link_is_read_against_its_page_and_an_absolute_one_is_left_alone() -> None:
-    relative = read(LinkHeaderPager(POLLING), 1, "/api/v1/logs?after=x&back=https://elsewhere/")
+    relative = read(link_pager(POLLING), 1, "/api/v1/logs?after=x&back=https://elsewhere/")
     assert relative.resume == f"{HOME}?after=x&back=https://elsewhere/"
     odd = f"{HOME}/../logs//?after=x"
-    assert read(LinkHeaderPager(POLLING), 1, odd).resume == odd
+    assert read(link_pager(POLLING), 1, odd).resume == odd
 
 
 HOSTILE = [
@@ -133,7 +136,7 @@ HOSTILE = [
 def test_a_link_to_another_host_port_scheme_or_with_a_user_is_refused(url: str) -> None:
     """Lesson 28."""
     with pytest.raises(ReplyError) as caught:
-        read(LinkHeaderPager(POLLING), 1, url)
+        read(link_pager(POLLING), 1, url)
     assert "nothing was sent there" in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -141,7 +144,7 @@ def test_a_link_to_another_host_port_scheme_or_with_a_user_is_refused(url: str) 
 @pytest.mark.parametrize("url", HOSTILE)
 def test_a_stored_cursor_is_checked_again_when_it_is_used(url: str) -> None:
     with pytest.raises(ReplyError) as caught:
-        LinkHeaderPager(POLLING).first(Checkpoint("q", resume=url))
+        link_pager(POLLING).first(Checkpoint("q", resume=url))
     assert "the stored cursor" in str(caught.value)
 
 
@@ -154,7 +157,7 @@ def test_a_refused_links_query_is_not_shown() -> None:
 @given(st.text())
 def test_whatever_a_link_says_only_home_is_asked(link: str) -> None:
     try:
-        page = read(LinkHeaderPager(POLLING), 1, link)
+        page = read(link_pager(POLLING), 1, link)
     except ReplyError:
         return
     assert page.resume is not None
@@ -162,7 +165,7 @@ def test_whatever_a_link_says_only_home_is_asked(link: str) -> None:
 
 
 def test_one_page_is_all_of_a_source_without_pagination() -> None:
-    pager = SinglePage(POLLING)
+    pager = Pager(Asking(HOME), Asking(HOME).request(POLLING), NoPages(), Ending.REPEATED)
     request = pager.first(Checkpoint("q", resume=f"{HOME}?after=x"))
     assert request.url == POLLING
     assert pager.read(request, reply(2, f"{HOME}?after=x")) == Page([b'{"a":1}'] * 2, None, None, again=True)

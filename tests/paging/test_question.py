@@ -3,12 +3,13 @@ from dataclasses import replace
 import pytest
 
 from hel.errors import NoStartError
+from hel.paging.place import Asking
 from hel.paging.question import Question
 from hel.records import Checkpoint
 
 NOON = 1_777_636_800.0
 URL = "https://org.okta.com/api/v1/logs"
-ASKED = Question(URL, {"limit": "100", "filter": 'eventType eq "a b"'}, "2024-01-01T00:00:00Z", "since")
+ASKED = Question(Asking(URL), {"limit": "100", "filter": 'eventType eq "a b"'}, "2024-01-01T00:00:00Z", "since")
 STORED = Checkpoint(ASKED.digest, f"{URL}?after=x", "2026-05-01T12:00:00Z", NOON, events=7, updated_at=NOON + 5)
 DESCENDING = replace(ASKED, parameters={"sortorder": "descending"})
 BOUNDED = replace(ASKED, parameters={"until": "2026-07-01T00:00:00Z"})
@@ -27,9 +28,9 @@ def no_start(asked: Question, stored: Checkpoint = STORED) -> NoStartError:
     return caught.value
 
 
-def test_the_first_url_holds_the_start_and_the_parameters_percent_encoded() -> None:
-    assert ASKED.first_url == (f"{URL}?since=2024-01-01T00%3A00%3A00Z&limit=100&filter=eventType+eq+%22a+b%22")
-    assert Question(URL, {}).first_url == URL
+def test_the_first_place_holds_the_start_and_the_parameters_percent_encoded() -> None:
+    assert ASKED.first_place == (f"{URL}?since=2024-01-01T00%3A00%3A00Z&limit=100&filter=eventType+eq+%22a+b%22")
+    assert Question(Asking(URL), {}).first_place == URL
 
 
 def test_without_a_state_it_starts_from_the_question() -> None:
@@ -55,7 +56,7 @@ def test_the_order_of_parameters_is_no_other_question() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        replace(ASKED, url="https://new.okta.com/api/v1/logs"),
+        replace(ASKED, asking=Asking("https://new.okta.com/api/v1/logs")),
         replace(ASKED, start="2024-01-02T00:00:00Z"),
         replace(ASKED, start=None),
         replace(ASKED, parameters={"limit": "1000"}),
@@ -66,7 +67,7 @@ def test_another_question_starts_from_the_newest_delivered_time_minus_an_overlap
     assert not other.is_answered_by(STORED)
     start = overlap(other, replace(STORED, finished=True))
     assert start.resume is not None
-    assert start.resume.startswith(f"{other.url}?{AT_11_50}")
+    assert start.resume.startswith(f"{other.asking.url}?{AT_11_50}")
     assert other.start_of(start) == "2026-05-01T11:50:00.000Z"
     assert (start.overlapping, start.finished) == (True, False)
     assert (start.question, start.events, start.newest_at) == (other.digest, 7, NOON)
@@ -80,7 +81,7 @@ def test_a_later_from_wins_over_the_overlap() -> None:
 
 
 def test_a_since_among_the_parameters_gives_way_to_the_overlap() -> None:
-    asked = Question(URL, {"since": "2024-01-01T00:00:00Z", "limit": "5"}, None, "since")
+    asked = Question(Asking(URL), {"since": "2024-01-01T00:00:00Z", "limit": "5"}, None, "since")
     assert overlap(asked).resume == f"{URL}?{AT_11_50}&limit=5"
 
 

@@ -1,0 +1,217 @@
+"""How pages follow each other, and where the next tick begins when the API has no lasting cursor."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+
+from hel.config.fields import Count, Dotted, Flag, Label, SecondsOrZero, is_true
+from hel.config.section import Conflict, Section, wrong
+
+_MAX_PAGES = "The most pages in one tick; the next tick goes on from there."
+_SHORT_PAGE = "`short_page`: a page with fewer events than `limit` also ends the tick."
+_LASTS = (
+    "Whether the last cursor may be asked again at any later time, so that the next tick starts there; "
+    "if not, say in `watermark` or `window` where it starts."
+)
+
+
+class LinkHeaderPagination(Section):
+    """Pages by the Link header (RFC 8288)."""
+
+    strategy: Literal["link_header"] = Field(description="Follow the URL in the Link header.")
+    rel: Label = Field("next", description="The relation of the link to follow.")
+    max_pages: Count = Field(100, description=_MAX_PAGES)
+    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+
+
+class NextUrlPagination(Section):
+    """Pages by a URL in the body."""
+
+    strategy: Literal["next_url"] = Field(description="Follow the URL in the body.")
+    next_url_path: Dotted = Field(description="Dotted path to that URL, for example `links.next`.")
+    lasting: Flag = Field(default=False, description=_LASTS)
+    max_pages: Count = Field(100, description=_MAX_PAGES)
+    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+
+
+class CursorPagination(Section):
+    """Pages by an opaque text in the body."""
+
+    strategy: Literal["cursor"] = Field(description="Send the cursor in the body back with the next request.")
+    cursor_path: Dotted = Field(description="Dotted path to the cursor, for example `nextPageToken`.")
+    cursor_param: Label = Field(description="The query parameter that takes it; by POST, the member of the body.")
+    cursor_alone: Flag = Field(
+        default=False, description="It takes the place of all other parameters, or members of the body."
+    )
+    has_more_path: Dotted | None = Field(
+        None, description="Dotted path to a boolean that says whether there is more; default: a cursor says so."
+    )
+    lasting: Flag = Field(default=False, description=_LASTS)
+    max_pages: Count = Field(100, description=_MAX_PAGES)
+    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+
+
+class PageOffsetPagination(Section):
+    """Pages by their number."""
+
+    strategy: Literal["page_offset"] = Field(description="Count pages, until one is empty.")
+    page_param: Label = Field("page", description="The parameter that takes the page's number.")
+    first_page: Annotated[int, Field(ge=0, le=1)] = Field(1, description="The number of the first page.")
+    limit_param: Label = Field("per_page", description="The parameter that takes the page's size.")
+    limit: Count | None = Field(None, description="The page's size; default: the API's.")
+    max_pages: Count = Field(100, description=_MAX_PAGES)
+    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+
+
+class OffsetPagination(Section):
+    """Pages by how many events lie before them."""
+
+    strategy: Literal["offset"] = Field(description="Count events, until a page is empty.")
+    offset_param: Label = Field("offset", description="The parameter that takes the number of events to pass over.")
+    limit_param: Label = Field("limit", description="The parameter that takes the page's size.")
+    limit: Count | None = Field(None, description="The page's size; default: the API's.")
+    max_pages: Count = Field(100, description=_MAX_PAGES)
+    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+
+
+class NoPagination(Section):
+    """One request a tick."""
+
+    strategy: Literal["none"] = Field(description="One page is all there is.")
+
+
+Pagination = Annotated[
+    LinkHeaderPagination
+    | NextUrlPagination
+    | CursorPagination
+    | PageOffsetPagination
+    | OffsetPagination
+    | NoPagination,
+    Field(discriminator="strategy"),
+]
+
+ValueFormat = Literal["rfc3339", "epoch", "epoch_ms", "number"]
+_FORMAT = (
+    "How its values are written: RFC 3339 in UTC, seconds or milliseconds since 1970, or a number that grows with each "
+    "event."
+)
+
+
+def _check_template(text: str) -> str:
+    try:
+        made = text.format("x")
+    except (ValueError, IndexError, KeyError, AttributeError):
+        made = ""
+    if text.count("{}") != 1 or made != text.replace("{}", "x"):
+        raise wrong("expected one '{}' where the value goes, such as 'created:>={}'")
+    return text
+
+
+class Watermark(Section):
+    """Each tick starts a little before the newest event of the last complete one."""
+
+    path: Dotted = Field(description="Dotted path to the value in the event, for example `created_at`.")
+    param: Label = Field(description="The parameter that takes it, or by POST the member of the body: `since`, …")
+    format: ValueFormat = Field("rfc3339", description=_FORMAT)
+    param_format: ValueFormat | None = Field(
+        None, description="How the parameter takes it, where that is not how events write it; default: `format`."
+    )
+    template: Annotated[str, AfterValidator(_check_template)] = Field(
+        "{}", description="What stands around the value, `{}`, for example `created:>={}`."
+    )
+    overlap_secs: SecondsOrZero = Field(
+        600,
+        description="How far before it a tick starts, for events that arrive late; what was delivered there is left "
+        "out. With `format: number` it is a number.",
+    )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """A number is no time."""
+        asked, written = given.get("param_format"), given.get("format") or "rfc3339"
+        if isinstance(asked, str) and isinstance(written, str) and (asked == "number") != (written == "number"):
+            yield ("param_format",), "a number can't be written as a time, nor a time as a number (see 'format')"
+
+
+class Window(Section):
+    """Each tick asks for one span of time after the other, both ends named."""
+
+    start_param: Label = Field(description="The parameter that takes the start.")
+    end_param: Label = Field(description="The parameter that takes the end.")
+    format: Literal["rfc3339", "epoch", "epoch_ms"] = Field("rfc3339", description="How both are written, as above.")
+    max_secs: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)] = Field(
+        86_400, description="The longest span that is asked for at once."
+    )
+    lag_secs: SecondsOrZero = Field(0, description="How long ago the end is at least: younger events may be missing.")
+    overlap_secs: SecondsOrZero = Field(
+        600, description="How far before the last span's end the next one starts, for events that arrive late."
+    )
+
+
+def page_size_param(pagination: Section) -> Mapping[str, int]:
+    """What a strategy sends with each request besides its number."""
+    if isinstance(pagination, PageOffsetPagination | OffsetPagination) and pagination.limit is not None:
+        return {pagination.limit_param: pagination.limit}
+    return {}
+
+
+def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
+    """A source must know where its next tick starts.
+
+    Args:
+        given: The source as read.
+    """
+    pagination, walks = given.get("pagination"), [key for key in ("watermark", "window") if given.get(key) is not None]
+    strategy = pagination.get("strategy") if isinstance(pagination, Mapping) else "link_header"
+    lasts = isinstance(pagination, Mapping) and is_true(pagination.get("lasting"))
+    if len(walks) > 1:
+        yield ("window",), "there is a watermark, too (keep the one that the API takes)"
+    if strategy in ("page_offset", "offset") and not walks:
+        yield ("pagination",), "numbers of pages don't last (add 'watermark' or 'window': where the next tick starts)"
+    if strategy in ("cursor", "next_url") and not walks and not lasts:
+        yield (
+            ("pagination",),
+            (
+                "nothing says where the next tick starts (add 'lasting: true' if the last cursor can be asked again "
+                "later, else 'watermark' or 'window')"
+            ),
+        )
+    yield from _start_conflicts(given, walks)
+    if lasts and walks:
+        yield ("pagination", "lasting"), f"a cursor that lasts needs no '{walks[0]}' (keep one of the two)"
+
+
+def _start_conflicts(given: Mapping[str, Any], walks: list[str]) -> Iterator[Conflict]:
+    """The first start travels as the later ones do."""
+    start, param = given.get("from"), given.get("from_param")
+    for key in walks:
+        section = given.get(key)
+        if not isinstance(section, Mapping) or not isinstance(start, str):
+            continue
+        name = section.get("param" if key == "watermark" else "start_param")
+        if isinstance(name, str) and isinstance(param, str) and name != param:
+            yield ("from_param",), f"'from' is sent as '{name}', as '{key}' says (remove it)"
+        form = section.get("param_format") or section.get("format") or "rfc3339"
+        if isinstance(form, str) and not _is_written(start, form):
+            yield ("from",), f"expected it as '{key}' writes it: {_WRITTEN.get(form, 'see format')}"
+
+
+_WRITTEN = {
+    "rfc3339": "RFC 3339, such as 2026-05-01T00:00:00Z",
+    "epoch": "seconds since 1970, such as 1777593600",
+    "epoch_ms": "milliseconds since 1970, such as 1777593600000",
+    "number": "a number",
+}
+
+
+def _is_written(text: str, form: str) -> bool:
+    if form != "rfc3339":
+        return re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]+)?", text) is not None
+    try:
+        datetime.fromisoformat(text.upper())
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,124 @@
+"""Where the events stand in an answer, and what else it says of paging. A law: bytes in, each event's own bytes out.
+
+The rule: an event is never made of the envelope around the events. Where they stand is said by a dotted path, or it is
+the top-level array, or the one array among the names that APIs use; anything else is an error that shows the keys.
+"""
+
+import codecs
+import json
+
+import msgspec
+
+from hel import events
+from hel.errors import ReplyError
+from hel.telemetry.printable import printable
+
+USUAL = ("items", "data", "events", "entries", "logs", "records")
+"""Names under which events stand, by custom."""
+
+_MOST_KEYS = 20
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Envelope:
+    """One answer's JSON, split no further than it must be.
+
+    Args:
+        body: The answer's body.
+
+    Raises:
+        ReplyError: It is no JSON array or object, or not UTF-8.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
+        self._is_object = self._body.lstrip(b" \t\r\n").startswith(b"{")
+        if self._is_object:
+            events.check_text(self._body)
+            events.check_objects(self._body)
+        self._top: dict[str, bytes] | None = None
+
+    def events(self, path: str | None, *, may_be_missing: bool = False, is_bare: bool = False) -> list[bytes]:
+        """The JSON text of each event.
+
+        Args:
+            path: Dotted path of the array; None for the top-level one, or the one under a usual name.
+            may_be_missing: An answer without it holds no events; the API leaves it out when there are none.
+            is_bare: The API is known to answer with a bare array, so that an envelope is no answer of it.
+
+        Raises:
+            ReplyError: There is no such array, or an item of it is no object.
+        """
+        if path is None and (is_bare or not self._is_object):
+            return events.split(self._body)
+        if path is not None and not self._is_object:
+            raise self._lacks(path)
+        if path is None:
+            return events.split(self._only_array())
+        raw = self._raw(path)
+        if raw is None or raw == b"null":
+            if may_be_missing:
+                return []
+            raise self._lacks(path)
+        if not raw.startswith(b"["):
+            raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
+        return events.split(raw)
+
+    def value(self, path: str) -> str | int | float | bool | None:
+        """The text, number or boolean at a dotted path; None where there is none.
+
+        Raises:
+            ReplyError: It is a number of thousands of digits.
+        """
+        raw = self._raw(path) if self._is_object else None
+        try:
+            return None if raw is None or raw[:1] in {b"{", b"["} else json.loads(raw)
+        except ValueError:
+            raise ReplyError(f"`{path}` in the answer is a number longer than any that can be read") from None
+
+    def _only_array(self) -> bytes:
+        found = {name: raw for name in USUAL if (raw := self._members_of_top().get(name, b"")).startswith(b"[")}
+        if len(found) == 1:
+            return next(iter(found.values()))
+        if found:
+            raise ReplyError(
+                f"the answer holds several arrays, {', '.join(found)}", "say in `events_path` which one has the events"
+            )
+        raise ReplyError(f"the answer holds no array of events under a usual name, only {self._keys()}", _FIX)
+
+    def _lacks(self, path: str) -> ReplyError:
+        shown = self._keys() if self._is_object else "a top-level array" if self._body else "nothing"
+        return ReplyError(f"the answer has no `{path}`: it holds {shown}", _FIX)
+
+    def _keys(self) -> str:
+        keys = list(self._members_of_top())
+        shown = ", ".join(printable(key, 60) for key in keys[:_MOST_KEYS])
+        return (f"the keys {shown}" if keys else "no keys") + (", …" if len(keys) > _MOST_KEYS else "")
+
+    def _raw(self, path: str) -> bytes | None:
+        level = self._members_of_top()
+        *parents, last = path.split(".")
+        for name in parents:
+            raw = level.get(name, b"")
+            level = members(raw) if raw.startswith(b"{") else {}
+        return level.get(last)
+
+    def _members_of_top(self) -> dict[str, bytes]:
+        if self._top is None:
+            self._top = members(self._body)
+        return self._top
+
+
+def members(text: bytes) -> dict[str, bytes]:
+    """The raw JSON of each member of an object; of a repeated name the last.
+
+    Raises:
+        ReplyError: It is no well-formed object.
+    """
+    try:
+        return {name: bytes(raw) for name, raw in _members.decode(text).items()}
+    except (msgspec.DecodeError, RecursionError):
+        return {name: raw.encode() for name, raw in events.members(text.decode()).items()}
+
+
+_FIX = "check `url`, or name the dotted path of the array of events in `events_path`"

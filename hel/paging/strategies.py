@@ -1,0 +1,182 @@
+"""How an API says what comes next: one class a strategy. Each only names the next request; `pager` judges it.
+
+A law: a request and its answer in, the next request out.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urljoin, urlsplit
+
+from hel.envelope import Envelope
+from hel.errors import ReplyError
+from hel.paging import link_header
+from hel.paging.place import Asking, body_of, with_member, with_parameter
+from hel.records import Reply, Request
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer, as far as paging looks at it.
+
+    Attributes:
+        reply: For its headers.
+        envelope: For what its body says beside the events.
+        count: How many events it holds.
+    """
+
+    reply: Reply
+    envelope: Envelope
+    count: int
+
+
+class Strategy(Protocol):
+    """One way of paging."""
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
+        """What to ask for next; None where the API says that there is nothing more."""
+        ...
+
+    def says_more(self, answer: Answer) -> bool | None:
+        """Whether the API says that there is more to be had now; None where it does not say."""
+        ...
+
+
+class NoPages:
+    """`strategy: none`: one page is all there is."""
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:  # noqa: ARG002  # there is none
+        """Nothing."""
+        return None
+
+    def says_more(self, answer: Answer) -> bool | None:  # noqa: ARG002  # it says nothing
+        """It does not say."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkHeader(NoPages):
+    """`strategy: link_header`: the URL in the `Link` header (RFC 8288), byte for byte.
+
+    Attributes:
+        rel: The relation type to follow.
+    """
+
+    rel: str = "next"
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
+        """Where the link leads."""
+        link = link_header.find(answer.reply.header_values("link"), self.rel)
+        return None if link is None else asking.follow(absolute(request.url, link))
+
+
+@dataclass(frozen=True, slots=True)
+class NextUrl(NoPages):
+    """`strategy: next_url`: the URL in the body, byte for byte.
+
+    Attributes:
+        path: Where it stands, dotted.
+    """
+
+    path: str
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
+        """Where the URL leads; an empty or absent one is the end."""
+        url = answer.envelope.value(self.path)
+        if url is None or url == "":
+            return None
+        if not isinstance(url, str):
+            raise ReplyError(f"`{self.path}` in the answer is no URL", "check `pagination.next_url_path`")
+        return asking.follow(absolute(request.url, url))
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """`strategy: cursor`: an opaque text in the body, sent back in the query or, by POST, in the body.
+
+    Attributes:
+        path: Where it stands, dotted.
+        param: The parameter, or member of the body, that takes it.
+        has_more_path: Where a boolean says whether there is more; None where none does.
+        alone: It takes the place of all other parameters, or members.
+    """
+
+    path: str
+    param: str
+    has_more_path: str | None = None
+    alone: bool = False
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
+        """The same request with the cursor; an empty or absent one is the end, unless the API says that there is more.
+
+        Raises:
+            ReplyError: It can't be sent, or is missing.
+        """
+        cursor = answer.envelope.value(self.path)
+        if cursor is None or cursor == "" or isinstance(cursor, bool):
+            if self.says_more(answer):
+                raise ReplyError(
+                    f"the answer says at `{self.has_more_path}` that there is more, but has no cursor at `{self.path}`",
+                    "check `pagination.cursor_path`",
+                )
+            return None
+        if isinstance(cursor, str) and not _is_sendable(cursor):
+            raise ReplyError(
+                f"the cursor at `{self.path}` holds half of a surrogate pair", "report it to the API's vendor"
+            )
+        if asking.method == "GET":
+            bare = asking.request(request.url.partition("?")[0]) if self.alone else request
+            return asking.follow(with_parameter(bare, self.param, str(cursor)).url)
+        bare = asking.request(request.url) if self.alone else request
+        return with_member(bare, self.param, cursor)
+
+    def says_more(self, answer: Answer) -> bool | None:
+        """What the API's own boolean says."""
+        more = answer.envelope.value(self.has_more_path) if self.has_more_path else None
+        return more if isinstance(more, bool) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(NoPages):
+    """`strategy: page_offset` and `offset`: a number that grows from page to page, until one is empty.
+
+    Attributes:
+        param: The parameter, or member of the body, that takes it.
+        first: The number of the first page, or 0 for an offset.
+        by_events: It counts events, not pages.
+    """
+
+    param: str
+    first: int
+    by_events: bool = False
+
+    def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
+        """The next number; an empty page is the end."""
+        if not answer.count:
+            return None
+        is_get = asking.method == "GET"
+        asked = (request.query if is_get else body_of(request)).get(self.param, self.first)
+        try:
+            number = int(asked) + (answer.count if self.by_events else 1)
+        except (TypeError, ValueError):
+            raise ReplyError(
+                f"`{self.param}` in the request is no number",
+                f"take `{self.param}` out of `query_params` or `body`, or the stored place away: `hel state reset`",
+            ) from None
+        return with_parameter(request, self.param, str(number)) if is_get else with_member(request, self.param, number)
+
+
+def _is_sendable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def absolute(base: str, link: str) -> str:
+    """A link that names its scheme as it stands, any other read against the page it came with (RFC 3986 §5)."""
+    try:
+        parts = urlsplit(link)
+        return link if parts.scheme else urljoin(base, link)
+    except ValueError:
+        return link  # no URL at all: `stay_home` says so

@@ -1,0 +1,102 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hel.envelope import USUAL, Envelope
+from hel.errors import ReplyError, Trouble
+
+EVENTS = [b'{"id":1,"n":1.0}', b'{"id": 2}']
+ARRAY = b"[" + b", ".join(EVENTS) + b"]"
+
+
+def test_a_top_level_array_is_the_events() -> None:
+    assert Envelope(b"\xef\xbb\xbf " + ARRAY).events(None) == EVENTS
+
+
+@pytest.mark.parametrize("name", USUAL)
+def test_the_one_array_under_a_usual_name_is_the_events_and_keeps_their_bytes(name: str) -> None:
+    body = b'{"meta":{"items":[1]},"' + name.encode() + b'":' + ARRAY + b',"count":2}'
+    assert Envelope(body).events(None) == EVENTS
+
+
+def test_several_usual_arrays_are_no_guess() -> None:
+    with pytest.raises(ReplyError, match=r"several arrays, items, data .*`events_path`"):
+        Envelope(b'{"items":[],"data":[]}').events(None)
+
+
+def test_an_envelope_without_events_is_an_error_that_shows_its_keys_and_never_an_event() -> None:
+    with pytest.raises(ReplyError, match="only the keys error, items, x") as caught:
+        Envelope(b'{"error":"secret text","items":{"a":1},"x":[]}').events(None)
+    assert "secret" not in str(caught.value)
+    with pytest.raises(ReplyError, match="only no keys"):
+        Envelope(b"{}").events(None)
+
+
+@pytest.mark.parametrize("body", [b'{"a":{"b":%s}}' % ARRAY, b'{"a":{"b":1},"a":{"b":%s}}' % ARRAY])
+def test_a_dotted_path_leads_to_them(body: bytes) -> None:
+    assert Envelope(body).events("a.b") == EVENTS
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"a":null}', b'{"a":{"b":null}}', b'{"a":[]}', b'{"a":{"c":[]}}'])
+def test_where_the_path_leads_nowhere_is_an_error_unless_the_api_leaves_it_out_when_there_are_none(body: bytes) -> None:
+    with pytest.raises(ReplyError, match=r"the answer has no `a\.b`: it holds "):
+        Envelope(body).events("a.b")
+    assert Envelope(body).events("a.b", may_be_missing=True) == []
+
+
+def test_where_the_path_leads_to_something_else_is_an_error_in_any_case() -> None:
+    with pytest.raises(ReplyError, match=r"`a` in the answer is no array: it starts with '\{'"):
+        Envelope(b'{"a":{"b":1}}').events("a", may_be_missing=True)
+    with pytest.raises(ReplyError, match="holds a top-level array"):
+        Envelope(b"[]").events("a", may_be_missing=True)
+
+
+def test_values_beside_the_events_are_read_by_their_path() -> None:
+    envelope = Envelope(b'{"a":{"next":"x\\u00e9","more":true,"n":null},"items":[]}')
+    assert [envelope.value(path) for path in ("a.next", "a.more", "a.n", "a.z", "b", "a.next.z")] == [
+        "xé", True, None, None, None, None,
+    ]  # fmt: skip
+    assert Envelope(b"[]").value("a") is None
+
+
+@pytest.mark.parametrize(
+    ("body", "trouble"),
+    [
+        (b'{"items":[{"a":1}', Trouble.DAMAGED),
+        (b'{"items":[{"a":1}]} x', Trouble.DAMAGED),
+        (b'{"items":[{"a":1},]}', Trouble.DAMAGED),
+        (b'{"items":["\xff"]}', Trouble.DAMAGED),
+        (b"<html>", Trouble.FOREIGN),
+        (b"", Trouble.FOREIGN),
+        (b'"text"', Trouble.FOREIGN),
+        (b'{"items":[1]}', Trouble.FOREIGN),
+    ],
+)
+def test_what_is_no_json_is_told_from_what_broke_off(body: bytes, trouble: Trouble) -> None:
+    with pytest.raises(ReplyError) as caught:
+        Envelope(body).events(None)
+    assert caught.value.trouble is trouble
+
+
+def test_lone_surrogates_and_deep_nesting_are_borne() -> None:
+    assert Envelope(b'{"items":[{"a":"\\ud800"}],"next":"\\ud800x"}').events("items") == [b'{"a":"\\ud800"}']
+    assert Envelope(b'{"\\ud800":1,"items":[{"a":1}]}').events(None) == [b'{"a":1}']
+    with pytest.raises(ReplyError, match="nested too deep"):
+        Envelope(b'{"items":' + b"[" * 200_000 + b"]" * 200_000 + b"}").events("items")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=4).filter(lambda name: "." not in name), JSON, max_size=5))
+def test_any_object_is_read_as_the_standard_library_reads_it(data: dict[str, object]) -> None:
+    envelope = Envelope(json.dumps(data).encode())
+    for name, value in data.items():
+        assert envelope.value(name) == (None if isinstance(value, list | dict) else value)
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            assert [json.loads(event) for event in envelope.events(name)] == value
