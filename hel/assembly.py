@@ -28,9 +28,9 @@ from hel.events import LineMaker
 from hel.memory import LineLimit, Memory
 from hel.paging.pager import Ending, Events, Pager
 from hel.paging.place import Asking
-from hel.paging.question import Question
+from hel.paging.question import BY_TIME, Question
 from hel.paging.strategies import Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
-from hel.paging.walk import Span, Walks, read_value
+from hel.paging.walk import Span, Walks
 from hel.policy import rate_headers
 from hel.policy.diagnosis import Facts
 from hel.policy.rate_headers import HeaderNames
@@ -39,6 +39,7 @@ from hel.poller import Pace
 from hel.recovery import Recovery
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
+from hel.timestamps import written_start
 from hel.transport.client import Bounds
 
 
@@ -46,31 +47,56 @@ def question(source: SourceConfig) -> Question:
     """What this source asks."""
     headers = {"accept": "application/json", **{name.lower(): value for name, value in source.headers.items()}}
     asking = Asking(source.url, source.method, headers, source.allowed_origins)
-    size = page_size_param(source.pagination)
+    pages = source.pagination
+    size = page_size_param(pages)
     is_get = source.method == "GET"
+    form = start_format(source)
     return Question(
         asking,
         {**({name: str(number) for name, number in size.items()} if is_get else {}), **source.query_params},
-        source.from_,
+        source.from_ if source.from_ is None or form is None else written_start(source.from_, form),
         source.from_param,
-        follows_links=not isinstance(source.pagination, NoPagination),
+        follows_links=not isinstance(pages, NoPagination),
         body=source.body if is_get else {**size, **source.body},
+        start_format=form,
+        pages_by="" if isinstance(pages, LinkHeaderPagination | NoPagination) else pages.strategy,
+        goes_by=_goes_by(source),
     )
+
+
+def start_format(source: SourceConfig) -> str | None:
+    """How the API takes a start time; None for RFC 3339, and for `from` as it is written."""
+    if (mark := source.watermark) is not None:
+        return mark.param_format or mark.format
+    return source.from_format if source.window is None else source.window.format
+
+
+def _goes_by(source: SourceConfig) -> str:
+    """What its watermark is, so that a stored one is not taken for another kind."""
+    if (mark := source.watermark) is not None:
+        return f"number:{mark.path}" if mark.format == "number" else BY_TIME
+    return "" if source.window is None else BY_TIME
 
 
 def pager(source: SourceConfig) -> Pager:
     """How its pages follow each other."""
     asked = question(source)
     pages = source.pagination
-    is_short_last = getattr(pages, "end_on", None) == "short_page"
-    limit = str(getattr(pages, "limit", None) or asked.parameters.get("limit", ""))
     ending = Ending.BOUNDED if asked.has_end else Ending.POLLING
     if walks(source) is not None:
         ending = Ending.WALK
     elif isinstance(pages, NoPagination):
         ending = Ending.REPEATED
-    full_page = int(limit) if is_short_last and limit.isdecimal() else 0
-    return Pager(asked.asking, asked.first, strategy(pages), ending, place_of_events(source), full_page)
+    return Pager(asked.asking, asked.first, strategy(pages), ending, place_of_events(source), _full_page(pages, asked))
+
+
+def _full_page(pages: Pagination, asked: Question) -> int:
+    """How many events a page must have so that it does not end a tick; 0 where short pages don't."""
+    if getattr(pages, "end_on", None) != "short_page":
+        return 0
+    given = {**asked.body, **asked.parameters}
+    limit = str(getattr(pages, "limit", None) or given.get(getattr(pages, "limit_param", "limit"), ""))
+    return int(limit) if limit.isdecimal() else 0
 
 
 def strategy(pages: Pagination) -> Strategy:
@@ -121,7 +147,8 @@ def line_maker(source: SourceConfig) -> LineMaker:
         source.transform.timestamp_field,
         source.transform.id_field,
         source.dedupe.id_path if source.dedupe else None,
-        (mark.path, partial(read_value, form=mark.format)) if (mark := source.watermark) else None,
+        (mark.path, mark.format) if (mark := source.watermark) else None,
+        source.transform.timestamp_format,
     )
 
 

@@ -9,9 +9,9 @@ from aiolimiter import AsyncLimiter
 
 from hel.clock import Clock
 from hel.errors import ThrottledError
-from hel.events import utc_text
 from hel.policy.limiter import Limiter
 from hel.telemetry.log import Log
+from hel.timestamps import utc_text
 
 _RECHECK_S = 1.0  # a reply to another source's request may shorten a pause
 

@@ -6,10 +6,10 @@ the top-level array, or the one array among the names that APIs use; anything el
 
 import codecs
 import json
+from collections.abc import Iterable
+from functools import lru_cache
 
-import msgspec
-
-from hel import events
+from hel import json_text
 from hel.errors import ReplyError
 from hel.telemetry.printable import printable
 
@@ -17,7 +17,6 @@ USUAL = ("items", "data", "events", "entries", "logs", "records")
 """Names under which events stand, by custom."""
 
 _MOST_KEYS = 20
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class Envelope:
@@ -25,18 +24,20 @@ class Envelope:
 
     Args:
         body: The answer's body.
+        paths: Dotted paths of what will be asked for, so that they are found in one go.
 
     Raises:
         ReplyError: It is no JSON array or object, or not UTF-8.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, paths: Iterable[str] = ()) -> None:
         self._body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
         self._is_object = self._body.lstrip(b" \t\r\n").startswith(b"{")
         if self._is_object:
-            events.check_text(self._body)
-            events.check_objects(self._body)
-        self._top: dict[str, bytes] | None = None
+            json_text.check_text(self._body)
+            json_text.check_objects(self._body)
+        self._paths = tuple(paths)
+        self._found: dict[str, bytes] | None = None
 
     def events(self, path: str | None, *, may_be_missing: bool = False, is_bare: bool = False) -> list[bytes]:
         """The JSON text of each event.
@@ -50,11 +51,11 @@ class Envelope:
             ReplyError: There is no such array, or an item of it is no object.
         """
         if path is None and (is_bare or not self._is_object):
-            return events.split(self._body)
+            return json_text.split(self._body)
         if path is not None and not self._is_object:
             raise self._lacks(path)
         if path is None:
-            return events.split(self._only_array())
+            return json_text.split(self._only_array())
         raw = self._raw(path)
         if raw is None or raw == b"null":
             if may_be_missing:
@@ -62,7 +63,7 @@ class Envelope:
             raise self._lacks(path)
         if not raw.startswith(b"["):
             raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
-        return events.split(raw)
+        return json_text.split(raw)
 
     def value(self, path: str) -> str | int | float | bool | None:
         """The text, number or boolean at a dotted path; None where there is none.
@@ -77,7 +78,8 @@ class Envelope:
             raise ReplyError(f"`{path}` in the answer is a number longer than any that can be read") from None
 
     def _only_array(self) -> bytes:
-        found = {name: raw for name in USUAL if (raw := self._members_of_top().get(name, b"")).startswith(b"[")}
+        arrays = _peek(USUAL)(self._body)
+        found = {name: raw for name, raw in arrays.items() if raw.startswith(b"[")}
         if len(found) == 1:
             return next(iter(found.values()))
         if found:
@@ -91,34 +93,21 @@ class Envelope:
         return ReplyError(f"the answer has no `{path}`: it holds {shown}", _FIX)
 
     def _keys(self) -> str:
-        keys = list(self._members_of_top())
+        if self._body.count(b":") > json_text.MAX_MEMBERS:
+            return "more keys than can be shown"
+        keys = list(json_text.members(self._body.decode()))
         shown = ", ".join(printable(key, 60) for key in keys[:_MOST_KEYS])
         return (f"the keys {shown}" if keys else "no keys") + (", …" if len(keys) > _MOST_KEYS else "")
 
     def _raw(self, path: str) -> bytes | None:
-        level = self._members_of_top()
-        *parents, last = path.split(".")
-        for name in parents:
-            raw = level.get(name, b"")
-            level = members(raw) if raw.startswith(b"{") else {}
-        return level.get(last)
-
-    def _members_of_top(self) -> dict[str, bytes]:
-        if self._top is None:
-            self._top = members(self._body)
-        return self._top
+        if self._found is None:
+            self._found = _peek(self._paths)(self._body)
+        return self._found.get(path) if path in self._paths else _peek((path,))(self._body).get(path)
 
 
-def members(text: bytes) -> dict[str, bytes]:
-    """The raw JSON of each member of an object; of a repeated name the last.
-
-    Raises:
-        ReplyError: It is no well-formed object.
-    """
-    try:
-        return {name: bytes(raw) for name, raw in _members.decode(text).items()}
-    except (msgspec.DecodeError, RecursionError):
-        return {name: raw.encode() for name, raw in events.members(text.decode()).items()}
+@lru_cache(64)
+def _peek(paths: tuple[str, ...]) -> json_text.Peek:
+    return json_text.Peek(paths)
 
 
 _FIX = "check `url`, or name the dotted path of the array of events in `events_path`"

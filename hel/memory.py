@@ -100,9 +100,10 @@ class Memory:
         lines: list[bytes] = []
         skipped: list[Skipped] = []
         keys, ids, met = bytearray(), bytearray(), bytearray()
-        newest = (self.checkpoint.newest_at, self.checkpoint.newest)
+        newest, reached = (self.checkpoint.newest_at, self.checkpoint.newest), self.checkpoint.reached
         for event, line in made:
             newest = _newer(newest, line)
+            reached = _later(reached, line.mark)
             key = key_of(event)
             identity, is_known = self._recognise(line)
             if self._ground.take(key):
@@ -115,11 +116,11 @@ class Memory:
             if self._seen is not None and identity is not None and not is_known:
                 self._seen.add(identity)
                 ids += identity
-        until_at = self._until_at([line.at for _, line in made], newest[0], received_at)
+        until_at = self._until_at([line.mark for _, line in made], reached, received_at)
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
             self._ground = Delivered(map(key_of, page.events) if page.again else ())
-        self._move(page, newest, bytes(keys), received_at, is_closing=is_closing)
+        self._move(page, newest, reached, bytes(keys), received_at, is_closing=is_closing)
         batch = Batch(
             source,
             b"".join(lines),
@@ -130,6 +131,7 @@ class Memory:
             None,
             skipped=tuple(skipped),
             until_at=until_at,
+            unmarked=sum(line.mark is None for _, line in made) if self._walks in {"time", "number"} else 0,
         )
         if self._whole_ticks and not last:
             return batch
@@ -172,15 +174,22 @@ class Memory:
         return identity, identity in self._seen
 
     def _move(
-        self, page: Page, newest: tuple[float | None, str | None], keys: bytes, now: float, *, is_closing: bool
+        self,
+        page: Page,
+        newest: tuple[float | None, str | None],
+        reached: float | None,
+        keys: bytes,
+        now: float,
+        *,
+        is_closing: bool,
     ) -> None:
         """Stand behind a page."""
         stood = self.checkpoint
         watermark, walk_to = stood.watermark, stood.walk_to
         if self._walks is not None and page.next is None and page.fault is None:
-            reached = walk_to if self._walks == "window" else newest[0]
+            met = walk_to if self._walks == "window" else reached
             latest = math.inf if self._walks == "number" else now  # an event of the future does not move it there
-            watermark, walk_to = _forward(watermark, reached, latest if walk_to is None else min(latest, walk_to)), None
+            watermark, walk_to = _forward(watermark, met, latest if walk_to is None else min(latest, walk_to)), None
         self.checkpoint = replace(
             self.checkpoint,
             resume=page.resume,
@@ -191,18 +200,19 @@ class Memory:
             events=self.checkpoint.events + len(keys) // KEY_BYTES,
             updated_at=now,
             watermark=watermark,
+            reached=reached,
             walk_to=walk_to,
         )
         if self._whole_ticks:
             self._beyond.update(split_keys(keys))
 
-    def _until_at(self, marks: list[float | None], newest: float | None, now: float) -> float | None:
+    def _until_at(self, marks: list[float | None], reached: float | None, now: float) -> float | None:
         """Behind which watermark no walk meets these events any more: their own or the newest, whichever is later."""
         if self._walks is None:
             return None
         if self._walks == "window":
             return now if self.checkpoint.walk_to is None else self.checkpoint.walk_to
-        usual = math.inf if newest is None else newest if self._walks == "number" else min(newest, now)
+        usual = math.inf if reached is None else reached if self._walks == "number" else min(reached, now)
         return max([usual, *(mark for mark in marks if mark is not None)])
 
     def _hand_over(self) -> None:
@@ -217,6 +227,11 @@ def _newer(newest: tuple[float | None, str | None], line: Line) -> tuple[float |
     if line.at is None:
         return newest if newest[0] is not None or line.ts is None else (None, line.ts)
     return newest if newest[0] is not None and newest[0] >= line.at else (line.at, line.ts)
+
+
+def _later(one: float | None, other: float | None) -> float | None:
+    """The later of two, where there are two."""
+    return max((at for at in (one, other) if at is not None), default=None)
 
 
 def _forward(watermark: float | None, reached: float | None, latest: float) -> float | None:

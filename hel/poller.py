@@ -24,7 +24,7 @@ from hel.records import Checkpoint, Page, Reply, Request
 from hel.recovery import CHANGED, Recovery
 from hel.schedule import first_start, next_start
 from hel.telemetry.log import Log
-from hel.tick import Tick, say_skipped
+from hel.tick import Tick, say_skipped, say_unmarked
 
 _REPLY_FIX = (
     "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
@@ -111,6 +111,7 @@ class Poller:
         self._log = log
         self._expected = FULL_PAGE
         self._said_behind = False
+        self._said_unmarked = False
         self._deadline = Deadline(pace.tick_timeout_s)
 
     async def run(self) -> None:
@@ -198,7 +199,7 @@ class Poller:
         memory, walks = self._memory, self._walks
         if walks is None or (memory.checkpoint.resume is not None and not self._recovery.is_changed(memory.checkpoint)):
             return True
-        start = walks.begin(memory.checkpoint, now)
+        start = self._recovery.start_walk(memory.checkpoint, now)
         if start is None:
             return False
         if tick.pages == self._pace.max_pages:
@@ -244,6 +245,9 @@ class Poller:
         self._expected = self._expected.or_more(len(page.events), max(len(batch.lines), len(reply.body)))
         tick.add(page, batch)
         say_skipped(batch, self._log)
+        if page.events and batch.unmarked == len(page.events) and not self._said_unmarked:
+            self._said_unmarked = True
+            say_unmarked(page, self._log)
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
         )

@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from hel.errors import ConfigError, ReplyError, SourceError
-from hel.events import utc_text
 from hel.records import Reply, Request
 from hel.telemetry.redaction import redacted
+from hel.timestamps import utc_text
 
 _LEFT_OUT = frozenset({"set-cookie", "set-cookie2", "dpop-nonce", "authentication-info", "content-encoding"})
 _SUFFIX = ".http"

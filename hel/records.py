@@ -123,6 +123,7 @@ class Checkpoint:
         events: How many events this source has delivered since its state was made.
         updated_at: When this was written, epoch seconds.
         watermark: For a source that walks: all before it is delivered, epoch seconds or a number; None at first.
+        reached: For a source that walks by a watermark: the newest that was met.
         walk_to: How far at most the watermark will move when the walk under way is complete; None for any way.
     """
 
@@ -135,6 +136,7 @@ class Checkpoint:
     events: int = 0
     updated_at: float = 0.0
     watermark: float | None = None
+    reached: float | None = None
     walk_to: float | None = None
 
 
@@ -169,6 +171,7 @@ class Batch:
         checkpoint: Committed with the lines, or None where they do not move it.
         skipped: What was left out for its length.
         until_at: For a source that walks: a walk that begins behind this does not meet the lines again.
+        unmarked: How many events of the page lack the watermark that the source goes by.
     """
 
     source: str
@@ -182,6 +185,7 @@ class Batch:
     is_new_ground: bool = False
     skipped: tuple[Skipped, ...] = ()
     until_at: float | None = None
+    unmarked: int = 0
 
 
 @dataclass(frozen=True, slots=True)

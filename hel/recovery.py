@@ -1,7 +1,7 @@
 """When the stored cursor does not serve any more: start a little before the newest event, leave out what was delivered.
 
-It serves no more when `url`, `from` or `query_params` have changed, or when the API refuses it. Where every other start
-would lose or repeat events, the source fails, tick by tick, and says what the ways on are.
+It serves no more when what the source asks or how it pages has changed, or when the API refuses it. Where every other
+start would lose or repeat events, the source fails, tick by tick, and says what the ways on are.
 """
 
 from collections import Counter
@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hel.errors import RefusedError
-from hel.paging.question import Question
+from hel.errors import NoStartError, RefusedError
+from hel.paging.question import BY_TIME, Question
 from hel.paging.walk import Walks
 from hel.records import Checkpoint
 
-CHANGED = "`url`, `from` or `query_params` are not those that the stored link answers"
+CHANGED = "what the source asks (`url`, `from`, `query_params`, …) is not what the stored place answers"
 
-_CURSOR_REFUSED = frozenset({400, 404})
+_CURSOR_REFUSED = frozenset({400, 404, 410, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,31 @@ class Recovery:
         """
         return self.question.overlap(stood, self.overlap_s, CHANGED, self.source)
 
+    def start_walk(self, stood: Checkpoint, now: float) -> Checkpoint | None:
+        """Where the next walk begins; None where nothing is due yet, or the source does not walk.
+
+        A watermark of another kind than the source's present one says nothing; then the newest event's time does.
+
+        Raises:
+            NoStartError: Nothing says where, and what to do about it.
+        """
+        if self.walks is None:
+            return None
+        if not self.question.knows_watermark(stood):
+            stood = replace(stood, watermark=self._watermark_of(stood), reached=None)
+        return self.walks.begin(stood, now)
+
+    def _watermark_of(self, stood: Checkpoint) -> float | None:
+        if not stood.events:
+            return None
+        if self.question.goes_by != BY_TIME or stood.newest_at is None:
+            raise NoStartError(
+                "the source goes by another watermark than before, and nothing says where to go on by it",
+                f"say it: `hel state set {self.source} watermark VALUE`; or collect and deliver all of it anew: "
+                f"`hel state reset {self.source}`",
+            )
+        return min(stood.newest_at, stood.updated_at)
+
     def concerns(self, error: RefusedError, stood: Checkpoint) -> bool:
         """Whether it may be the cursor that was refused, and not the question itself."""
         asked_anew = {None, self.question.first_place, self.question.overlap_place(stood, self.overlap_s)}
@@ -72,7 +97,7 @@ class Recovery:
                 error.status,
             )
         if self.walks is not None:
-            start = self.walks.begin(replace(stood, resume=None, walk_to=None), now)
+            start = self.start_walk(replace(stood, resume=None, walk_to=None), now)
             return stood if start is None else start
         return self.question.overlap(stood, self.overlap_s, refused, self.source)
 

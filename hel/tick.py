@@ -47,6 +47,16 @@ class Tick:
         self.resume, self.finished = checkpoint.resume, checkpoint.finished
 
 
+def say_unmarked(page: Page, log: Log) -> None:
+    """Say that the watermark can't move."""
+    log.warning(
+        "watermark.missing",
+        events=len(page.events),
+        fix="no event of the page has a value at `watermark.path` that is written as `watermark.format` says: correct "
+        "them; until then each tick asks for the same events again and leaves out what was delivered",
+    )
+
+
 def say_skipped(batch: Batch, log: Log) -> None:
     """Say of each event that was left out for its length which one it was."""
     for skipped in batch.skipped:

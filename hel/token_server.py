@@ -13,12 +13,12 @@ from hel.attempt import Rules, failure
 from hel.auth.credential import Hear
 from hel.clock import Clock
 from hel.errors import SourceError, ThrottledError
-from hel.events import utc_text
 from hel.policy import verdict
 from hel.policy.diagnosis import Facts, Stage
 from hel.policy.verdict import Action
 from hel.records import Reply, Request
 from hel.telemetry.log import Log
+from hel.timestamps import utc_text
 from hel.transport.client import Transport
 from hel.tries import Tries
 

@@ -12,8 +12,8 @@ import stamina
 
 from hel.attempt import AttemptError, Rules
 from hel.clock import Clock
-from hel.events import utc_text
 from hel.telemetry.log import Log
+from hel.timestamps import utc_text
 
 stamina.instrumentation.set_on_retry_hooks([])  # retries are said once, here, with their reason
 

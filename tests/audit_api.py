@@ -93,7 +93,7 @@ class Api:
         zone = timezone(timedelta(hours=number % 5 - 2))  # times are compared as times, whatever their offset
         moment = datetime.fromtimestamp(at, UTC).astimezone(zone)
         time: Any = {"rfc3339": moment.isoformat(), "epoch": at, "epoch_ms": round(at * 1000), "number": round(at)}
-        return json.dumps({"id": f"e{number}", "time": time[self.form]}).encode()
+        return json.dumps({"id": f"e{number}", "n": number, "time": time[self.form]}).encode()
 
     async def __call__(self, request: Request, read: Callable[[Reply], T], gate: Room) -> T:
         await gate.wait()
@@ -195,8 +195,7 @@ class Life:
         self.api = api
         self.log = HeardLog()
         self.lines: list[bytes] = []
-        config = {"url": URL, "query_params" if given.get("method") != "POST" else "body": KEPT, **given}
-        self.source = SourceConfig.model_validate(SourceConfig.completed(config))
+        self.source = self._source_of(given)
         self._path = folder / "hel-state.db"
         self._keeps = {NAME: assembly.keep(self.source)}
         self.boot()
@@ -220,6 +219,18 @@ class Life:
             self.api.clock,
             self.log,
         )
+
+    def become(self, **given: Any) -> None:
+        """Start anew with another section of the config."""
+        self.store.close()
+        self.source = self._source_of(given)
+        self._keeps = {NAME: assembly.keep(self.source)}
+        self.boot()
+
+    @staticmethod
+    def _source_of(given: dict[str, Any]) -> SourceConfig:
+        config = {"url": URL, "query_params" if given.get("method") != "POST" else "body": KEPT, **given}
+        return SourceConfig.model_validate(SourceConfig.completed(config))
 
     async def tick(self, *, commits: int | None = None) -> Tick | SourceError | None:
         """One tick, and its delivery.

@@ -6,7 +6,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hel.errors import ReplyError
-from hel.events import MAX_OBJECTS, LineMaker, parse_time, split, utc_text
+from hel.events import LineMaker
+from hel.json_text import MAX_OBJECTS, split
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -216,38 +217,32 @@ def test_a_label_is_written_as_json() -> None:
     assert (record['my "key"'], record["endpoint"]) == ("Zürich\\", "/ü")
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("2026-05-01T12:00:00.000Z", 1_777_636_800.0),
-        ("2026-05-01T12:00:00Z", 1_777_636_800.0),
-        ("2026-05-01t14:00:00+02:00", 1_777_636_800.0),
-        ("2026-05-01t12:00:00z", 1_777_636_800.0),
-        ("2026-05-01T12:00:00.123456789Z", 1_777_636_800.123456),
-        ("2026-05-01T12:00:00", 1_777_636_800.0),
-        ("0001-01-01T00:00:00+23:59", -62_135_683_140.0),
-        ("yesterday", None),
-        ("", None),
-        ("2026-02-30T00:00:00Z", None),
-    ],
-)
-def test_a_time_is_read_as_rfc_3339(text: str, seconds: float | None) -> None:
-    assert parse_time(text) == seconds
-
-
-@given(st.text())
-def test_no_text_makes_the_reading_of_a_time_fail(text: str) -> None:
-    assert isinstance(parse_time(text), float | None)
-
-
-@given(st.integers(0, 253_402_300_799))
-def test_a_time_that_is_written_is_read_back(at: int) -> None:
-    assert parse_time(utc_text(at)) == at
-    assert len(utc_text(at)) == len("2026-05-01T12:00:00.000Z")
-
-
 def test_braces_in_a_text_are_no_objects() -> None:
     event = b'{"a":"' + b"{" * (MAX_OBJECTS + 1) + b'\\\\"}'
     assert split(b"[" + event + b"]") == [event]
     with pytest.raises(ReplyError, match="more than 300,000 JSON objects"):
         split(b"[" + b"{}," * MAX_OBJECTS + b"{}]")
+
+
+@pytest.mark.parametrize(
+    ("event", "written", "ts"),
+    [
+        ('{"at":1777636800}', "epoch", "2026-05-01T12:00:00.000Z"),
+        ('{"at":"1777636800.25"}', "epoch", "2026-05-01T12:00:00.250Z"),
+        ('{"at":1777636800123}', "epoch_ms", "2026-05-01T12:00:00.123Z"),
+        ('{"at":1e300}', "epoch", "9999-12-31T23:59:59.000Z"),
+        ('{"at":-1e300}', "epoch", "0001-01-01T00:00:00.000Z"),
+        ('{"at":"soon","ts":"2026-05-01"}', "epoch", "2026-05-01"),
+        ('{"created_at":"2026-05-01"}', "epoch_ms", "2026-05-01"),
+        ('{"at":1777636800}', "rfc3339", "1970-01-01T00:00:07.000Z"),
+    ],
+)
+def test_a_time_that_is_a_number_becomes_rfc_3339_where_its_format_says_so(event: str, written: Any, ts: str) -> None:
+    line = LineMaker(("source", "a"), "/", "at", written=written).line(event.encode(), 7.0)
+    assert json.loads(line.text)["ts"] == ts
+    assert event.encode() in line.text
+
+
+def test_the_watermark_of_a_line_is_not_its_time() -> None:
+    line = LineMaker(("source", "a"), "/", mark=("id", "number")).line(b'{"id":"7","ts":"2026-05-01T12:00:00Z"}', 0.0)
+    assert (line.mark, line.at, line.ts) == (7.0, 1_777_636_800.0, "2026-05-01T12:00:00Z")

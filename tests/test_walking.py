@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hel.errors import PagingLoopError, RefusedError, UnreachableError
+from hel.errors import NoStartError, PagingLoopError, RefusedError, UnreachableError
 from hel.records import Reply, Request
 from hel.tick import Tick
 from tests.audit_api import NAME, NOON, URL, Api, Life, asked_for
@@ -561,3 +561,77 @@ def test_by_post_a_number_travels_as_one_in_the_body(tmp_path: Path, clock: Fake
     life = lived(tmp_path, numbered(clock, form=form), main, watermark=mark, method="POST", **{"from": first})
     assert [*asked(life, "since")][:: len(life.api.asked) - 1] == [int(first), int(since)]
     assert {request.url for request in life.api.asked} == {URL}
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "lasting": {"pagination": PAGINATION["cursor"] | {"lasting": True, "has_more_path": "more"}, "from_param": "since"},
+    "watermark": {"watermark": MARK},
+    "window": {"window": WINDOW},
+}
+
+
+@pytest.mark.parametrize("after", ["lasting", "watermark", "window"])
+@pytest.mark.parametrize("before", ["lasting", "watermark", "window"])
+def test_a_source_that_goes_on_in_another_way_loses_and_repeats_nothing(
+    tmp_path: Path, clock: FakeClock, before: str, after: str
+) -> None:
+    api = numbered(clock, count=20, says_more=True, order="arrival")
+
+    async def main(life: Life) -> None:
+        await life.ticks(2, every_s=30)
+        api.add(clock.at, clock.at)
+        life.become(**with_time(WAYS[after]))
+        await life.ticks(3, every_s=30)
+        assert life.delivered == life.expected
+
+    life = Life(tmp_path, api, **with_time(WAYS[before]))
+    asyncio.run(main(life))
+    life.store.close()
+
+
+def with_time(given: dict[str, Any]) -> dict[str, Any]:
+    more = {"pagination": PAGINATION["cursor"] | {"has_more_path": "more"}, "transform": {"timestamp_field": "time"}}
+    return more | given
+
+
+def test_a_watermark_that_becomes_a_number_says_how_to_go_on(tmp_path: Path, clock: FakeClock) -> None:
+    api = numbered(clock)
+
+    async def main(life: Life) -> None:
+        await life.ticks(2)
+        life.become(**configured(api, watermark=MARK | {"path": "n", "param": "n", "format": "number"}))
+        ended = await life.tick()
+        assert isinstance(ended, NoStartError)
+        assert "hel state set" in ended.fix
+        assert "watermark VALUE" in ended.fix
+
+    lived(tmp_path, api, main)
+
+
+def test_a_watermark_that_was_a_number_gives_way_to_the_newest_events_time(tmp_path: Path, clock: FakeClock) -> None:
+    api = numbered(clock)
+
+    async def main(life: Life) -> None:
+        await life.ticks(2)
+        assert (life.memory.checkpoint.watermark or NOON) < 100
+        life.become(**configured(api))
+        await life.ticks(1)
+        assert asked(life, "since")[-1] == at(-660)
+        assert life.delivered == life.expected
+
+    life = Life(tmp_path, api, **configured(api, watermark=MARK | {"path": "n", "param": "n", "format": "number"}))
+    asyncio.run(main(life))
+    life.store.close()
+
+
+def test_a_watermark_that_no_event_has_is_told_once_and_repeats_nothing(tmp_path: Path, clock: FakeClock) -> None:
+    api = numbered(clock)
+
+    async def main(life: Life) -> None:
+        await life.ticks(3)
+        assert life.delivered == life.expected
+
+    life = lived(tmp_path, api, main, watermark=MARK | {"path": "tiem"})
+    (said,) = [fields for _, name, fields in life.log.heard if name == "watermark.missing"]
+    assert "`watermark.path`" in said["fix"]
+    assert said["events"] == 3

@@ -145,8 +145,8 @@ def reset(context: typer.Context, name: Source, config: Config = None) -> None:
 def set_(
     context: typer.Context,
     name: Source,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="resume, newest or finished.")],
-    value: Annotated[str, typer.Argument(metavar="VALUE", help="A URL; a time; true or false.")],
+    key: Annotated[str, typer.Argument(metavar="KEY", help="resume, newest, watermark or finished.")],
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="A URL; a time; a time or number; true or false.")],
     config: Config = None,
 ) -> None:
     """Change one value of a source's checkpoint."""

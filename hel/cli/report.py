@@ -9,7 +9,7 @@ from typing import Any
 
 from hel.cli.account import in_words
 from hel.collector import Outcome
-from hel.config.auth import OAuth2Auth
+from hel.config.auth import GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
 from hel.errors import HelError
@@ -83,7 +83,7 @@ class Report:
             self._passed("next tick", f"{start}; the state was not moved")
 
     def _failed(self, error: HelError) -> None:
-        needs_token = isinstance(self._source.auth, OAuth2Auth) and not self._minted
+        needs_token = isinstance(self._source.auth, OAuth2Auth | GoogleServiceAccountAuth) and not self._minted
         self._crossed("token" if needs_token else "request" if not self._ok() else "events", error)
 
     def _ok(self) -> bool:

@@ -15,15 +15,16 @@ from hel.cli.account import age
 from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import load_global, source_names
 from hel.errors import ConfigError
-from hel.events import parse_time
+from hel.paging.question import BY_TIME, kind_of
 from hel.records import Checkpoint
 from hel.state import transfer
 from hel.state.lock import StateLock
 from hel.state.schema import check_file
 from hel.state.store import Store
 from hel.telemetry.printable import printable
+from hel.timestamps import parse_text, parse_time, utc_text
 
-SETTABLE = ("resume", "newest", "finished")
+SETTABLE = ("resume", "newest", "watermark", "finished")
 
 
 def show(config: Path | None, name: str | None) -> None:
@@ -55,7 +56,7 @@ def set_(config: Path | None, name: str, key: str, value: str) -> None:
         before = _known(known, name, store.path)
         after = _changed(before, key, value)
         store.put(name, replace(after, updated_at=time.time()))
-        say(f"{name}: {key} is now {getattr(after, key)!r} (before: {getattr(before, key)!r})")
+        say(f"{name}: {key} is now {_value(after, key)} (before: {_value(before, key)})")
 
 
 def export(config: Path | None) -> None:
@@ -82,7 +83,10 @@ def _described(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
     newest = f"{checkpoint.newest}{age(checkpoint.newest_at)}" if checkpoint.newest else "none yet"
     yield "events", str(checkpoint.events)
     yield "newest", newest
-    yield "resumes at", checkpoint.resume or "the beginning (its url and from)"
+    if checkpoint.watermark is not None:
+        yield "watermark", _watermark(checkpoint.watermark, checkpoint.question)
+    elsewhere = "the beginning (its url and from)" if checkpoint.watermark is None else "a little before its watermark"
+    yield "resumes at", checkpoint.resume or elsewhere
     if checkpoint.finished:
         yield "finished", "its bounded query was read to the end"
     if checkpoint.overlapping:
@@ -91,6 +95,16 @@ def _described(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
         "updated",
         f"{datetime.fromtimestamp(checkpoint.updated_at, UTC):%Y-%m-%dT%H:%M:%SZ}{age(checkpoint.updated_at)}",
     )
+
+
+def _value(checkpoint: Checkpoint, key: str) -> str:
+    if key == "watermark" and checkpoint.watermark is not None:
+        return _watermark(checkpoint.watermark, checkpoint.question)
+    return repr(getattr(checkpoint, key))
+
+
+def _watermark(at: float, question: str) -> str:
+    return f"{utc_text(at)}{age(at)}" if kind_of(question) == BY_TIME else f"{at:.0f}"
 
 
 def _changed(checkpoint: Checkpoint, key: str, value: str) -> Checkpoint:
@@ -103,6 +117,14 @@ def _changed(checkpoint: Checkpoint, key: str, value: str) -> Checkpoint:
         if at is None:
             raise ConfigError(f"newest takes a time such as 2026-05-01T12:00:00Z, not {value!r}")
         return replace(checkpoint, newest=value, newest_at=at)
+    if key == "watermark":
+        at, number = parse_time(value), parse_text(value, "number")
+        if at is None and number is None:
+            raise ConfigError(f"watermark takes a time such as 2026-05-01T12:00:00Z, or a number, not {value!r}")
+        kind, mark = ("", number) if at is None else (f" {BY_TIME}", at)
+        return replace(
+            checkpoint, question=kind, resume=None, watermark=mark, reached=None, walk_to=None, finished=False
+        )
     if key == "finished":
         if value not in {"true", "false"}:
             raise ConfigError(f"finished takes true or false, not {value!r}")

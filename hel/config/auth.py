@@ -56,6 +56,9 @@ class BearerAuth(SecretPlaces):
             yield (), "no token is named (add 'token_env: NAME' or 'token_file: PATH')"
 
 
+DEFAULT_KEY_HEADER = "X-Api-Key"
+
+
 class ApiKeyAuth(SecretPlaces):
     """A key that is sent as it is, in a header of the API's choice."""
 
@@ -63,7 +66,7 @@ class ApiKeyAuth(SecretPlaces):
 
     type: Literal["api_key"] = Field(description="A fixed key in a header of the API's choice.")
     header: Annotated[HeaderName, AfterValidator(_check_key_header)] = Field(
-        "X-Api-Key", description="The header that takes the key."
+        DEFAULT_KEY_HEADER, description="The header that takes the key."
     )
     key_env: EnvName | None = Field(None, description="The environment variable that holds the key.")
     key_file: LocatedPath | None = Field(None, description="The file that holds the key; wins over `key_env`.")

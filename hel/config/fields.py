@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from hel.config.section import wrong
 from hel.config.values import EMPTY, Hidden, Plain
+from hel.timestamps import is_pattern, parse_text, write_value
 
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
@@ -107,6 +108,26 @@ def _check_text(what: str, pattern: re.Pattern[str]) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _check_time_format(text: str) -> str:
+    if text in {"rfc3339", "epoch", "epoch_ms"}:
+        return text
+    if not is_pattern(text) or not _LABEL.fullmatch(text) or not text.isascii():
+        raise wrong(f"expected {TIME_FORMATS}")
+    written = write_value(_SOME_DAY, text)
+    read = parse_text(written, text)
+    if read is None or not _SOME_DAY - 86_400 < read <= _SOME_DAY:
+        raise wrong(f"the pattern makes {written!r} of a time, which says not which day that is (see strftime)")
+    return text
+
+
+def _check_mark_format(text: str) -> str:
+    return text if text == "number" else _check_time_format(text)
+
+
+TIME_FORMATS = "rfc3339, epoch, epoch_ms, or a pattern for strftime such as '%Y-%m-%d %H:%M:%S'"
+_SOME_DAY = 1_777_636_800.0
 
 
 def locate(text: str, base: Path) -> Path:
@@ -209,4 +230,6 @@ Scope = Annotated[str, _check_text("a scope is one word without spaces, such as 
 Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
 HeaderName = Annotated[str, _check_text("expected the name of a header, such as X-RateLimit-Reset", _HEADER_NAME)]
 Text = Annotated[str, _check_text("expected text in letters that exist, not half of a surrogate pair", _WHOLE_TEXT)]
+TimeFormat = Annotated[str, AfterValidator(_check_time_format)]
+MarkFormat = Annotated[str, AfterValidator(_check_mark_format)]
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]

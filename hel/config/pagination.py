@@ -1,21 +1,23 @@
 """How pages follow each other, and where the next tick begins when the API has no lasting cursor."""
 
-import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from hel.config.fields import Count, Dotted, Flag, Label, SecondsOrZero, is_true
+from hel.config.fields import Count, Dotted, Flag, Label, MarkFormat, SecondsOrZero, is_true
 from hel.config.section import Conflict, Section, wrong
+from hel.timestamps import parse_text, written_start
 
 _MAX_PAGES = "The most pages in one tick; the next tick goes on from there."
-_SHORT_PAGE = "`short_page`: a page with fewer events than `limit` also ends the tick."
+_SHORT_PAGE = "`short_page`: a page with fewer events than were asked for (`limit`, here or under `query_params`) ends the tick."
 _LASTS = (
     "Whether the last cursor may be asked again at any later time, so that the next tick starts there; "
     "if not, say in `watermark` or `window` where it starts."
 )
+
+
+DEFAULT_LIMIT_PARAM = {"page_offset": "per_page", "offset": "limit"}
 
 
 class LinkHeaderPagination(Section):
@@ -60,7 +62,9 @@ class PageOffsetPagination(Section):
     strategy: Literal["page_offset"] = Field(description="Count pages, until one is empty.")
     page_param: Label = Field("page", description="The parameter that takes the page's number.")
     first_page: Annotated[int, Field(ge=0, le=1)] = Field(1, description="The number of the first page.")
-    limit_param: Label = Field("per_page", description="The parameter that takes the page's size.")
+    limit_param: Label = Field(
+        DEFAULT_LIMIT_PARAM["page_offset"], description="The parameter that takes the page's size."
+    )
     limit: Count | None = Field(None, description="The page's size; default: the API's.")
     max_pages: Count = Field(100, description=_MAX_PAGES)
     end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
@@ -71,7 +75,7 @@ class OffsetPagination(Section):
 
     strategy: Literal["offset"] = Field(description="Count events, until a page is empty.")
     offset_param: Label = Field("offset", description="The parameter that takes the number of events to pass over.")
-    limit_param: Label = Field("limit", description="The parameter that takes the page's size.")
+    limit_param: Label = Field(DEFAULT_LIMIT_PARAM["offset"], description="The parameter that takes the page's size.")
     limit: Count | None = Field(None, description="The page's size; default: the API's.")
     max_pages: Count = Field(100, description=_MAX_PAGES)
     end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
@@ -116,8 +120,10 @@ class Watermark(Section):
     path: Dotted = Field(description="Dotted path to the value in the event, for example `created_at`.")
     param: Label = Field(description="The parameter that takes it, or by POST the member of the body: `since`, …")
     format: ValueFormat = Field("rfc3339", description=_FORMAT)
-    param_format: ValueFormat | None = Field(
-        None, description="How the parameter takes it, where that is not how events write it; default: `format`."
+    param_format: MarkFormat | None = Field(
+        None,
+        description="How the parameter takes it, where that is not how events write it: also a pattern such as "
+        "`%Y-%m-%d %H:%M:%S`, in UTC; default: `format`.",
     )
     template: Annotated[str, AfterValidator(_check_template)] = Field(
         "{}", description="What stands around the value, `{}`, for example `created:>={}`."
@@ -180,8 +186,19 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
             ),
         )
     yield from _start_conflicts(given, walks)
+    yield from _size_conflicts(given)
     if lasts and walks:
         yield ("pagination", "lasting"), f"a cursor that lasts needs no '{walks[0]}' (keep one of the two)"
+
+
+def _size_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
+    """A short page is shorter than something."""
+    pages = given.get("pagination")
+    if not isinstance(pages, Mapping) or pages.get("end_on") != "short_page" or pages.get("limit") is not None:
+        return
+    name = pages.get("limit_param") or DEFAULT_LIMIT_PARAM.get(str(pages.get("strategy")), "limit")
+    if not any(isinstance(asked := given.get(key), Mapping) and name in asked for key in ("query_params", "body")):
+        yield ("pagination", "end_on"), f"how many events make a full page? (add '{name}' to 'query_params')"
 
 
 def _start_conflicts(given: Mapping[str, Any], walks: list[str]) -> Iterator[Conflict]:
@@ -195,23 +212,7 @@ def _start_conflicts(given: Mapping[str, Any], walks: list[str]) -> Iterator[Con
         if isinstance(name, str) and isinstance(param, str) and name != param:
             yield ("from_param",), f"'from' is sent as '{name}', as '{key}' says (remove it)"
         form = section.get("param_format") or section.get("format") or "rfc3339"
-        if isinstance(form, str) and not _is_written(start, form):
-            yield ("from",), f"expected it as '{key}' writes it: {_WRITTEN.get(form, 'see format')}"
-
-
-_WRITTEN = {
-    "rfc3339": "RFC 3339, such as 2026-05-01T00:00:00Z",
-    "epoch": "seconds since 1970, such as 1777593600",
-    "epoch_ms": "milliseconds since 1970, such as 1777593600000",
-    "number": "a number",
-}
-
-
-def _is_written(text: str, form: str) -> bool:
-    if form != "rfc3339":
-        return re.fullmatch(r"-?[0-9]{1,30}(\.[0-9]+)?", text) is not None
-    try:
-        datetime.fromisoformat(text.upper())
-    except ValueError:
-        return False
-    return True
+        if isinstance(form, str) and parse_text(written_start(start, form), form) is None:
+            yield ("from",), f"expected {'a number' if form == 'number' else 'a time such as 2026-05-01T00:00:00Z'}"
+    if walks and given.get("from_format") is not None:
+        yield ("from_format",), f"'{walks[0]}' says how times are written (remove it)"

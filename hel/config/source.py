@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from hel import okta
-from hel.config.auth import Auth
+from hel.config.auth import DEFAULT_KEY_HEADER, Auth
 from hel.config.fields import (
     Count,
     Dotted,
@@ -20,6 +20,7 @@ from hel.config.fields import (
     SecondsOrZero,
     SourceUrl,
     Text,
+    TimeFormat,
     is_plain_http,
     is_true,
 )
@@ -56,9 +57,20 @@ class Transform(Section):
         description="Dotted path to the event's time for `ts`; default: the first string among `published`, "
         "`timestamp`, `ts`, `created_at`.",
     )
+    timestamp_format: Literal["rfc3339", "epoch", "epoch_ms"] = Field(
+        "rfc3339",
+        description="How the event writes that time: as RFC 3339, whose text becomes `ts` as it is, or in seconds or "
+        "milliseconds since 1970, of which RFC 3339 is made.",
+    )
     id_field: Dotted | None = Field(
         None, description="Dotted path to the value for `meta.id`; default: `dedupe.id_path`."
     )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """A number must be named: nothing is known to be a time by its name alone."""
+        if given.get("timestamp_format") in ("epoch", "epoch_ms") and given.get("timestamp_field") is None:
+            yield ("timestamp_format",), "of which field? (add 'timestamp_field')"
 
 
 def _check_label_key(key: str) -> str:
@@ -114,14 +126,19 @@ class SourceConfig(Section):
         description="The query parameter that takes `from`; default `since` where the URL's path is "
         "`/api/v1/logs`, else none.",
     )
+    from_format: TimeFormat | None = Field(
+        None,
+        description="How `from_param` takes a time: `rfc3339` (default), `epoch`, `epoch_ms`, or a pattern such as "
+        "`%Y-%m-%d %H:%M:%S`, in UTC. A `from` in RFC 3339 is rewritten so.",
+    )
     checkpoint: Literal["per_page", "end_of_tick"] = Field(
         "per_page",
         description="When the place to resume from moves: with each page that was delivered, or with the tick's last.",
     )
     on_cursor_error: Literal["resume", "fail"] = Field(
         "resume",
-        description="When the API refuses the stored link (400 or 404): start `overlap_secs` before the newest event "
-        "and leave out what was delivered, or fail.",
+        description="When the API refuses the stored link (400, 404, 410 or 422): start `overlap_secs` before the "
+        "newest event and leave out what was delivered, or fail.",
     )
     overlap_secs: SecondsOrZero = Field(
         600, description="How far before its newest event a source starts when its stored link no longer serves."
@@ -196,11 +213,15 @@ def _request_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     """A body goes by POST, and some headers are Hel's own."""
     if given.get("body") not in (None, {}) and given.get("method") != "POST":
         yield ("body",), "a GET has no body (add 'method: POST', or move it to 'query_params')"
-    headers = given.get("headers")
+    headers, auth = given.get("headers"), given.get("auth")
+    key_header = (auth.get("header") or DEFAULT_KEY_HEADER) if isinstance(auth, Mapping) else None
+    sends_key = isinstance(auth, Mapping) and auth.get("type") == "api_key" and isinstance(key_header, str)
     for name in headers if isinstance(headers, Mapping) else ():
         if isinstance(name, str) and name.lower() in _OWN_HEADERS:
             fix = "use 'auth'" if "auth" in name.lower() or name.lower() in {"dpop", "cookie"} else "remove it"
             yield ("headers", name), f"Hel sends this header itself ({fix})"
+        elif isinstance(name, str) and sends_key and name.lower() == str(key_header).lower():
+            yield ("headers", name), "'auth' sends the key in this header (keep one of the two)"
 
 
 def _insecure(given: Mapping[str, Any]) -> Iterator[Conflict]:

@@ -80,6 +80,7 @@ class Pager:
         self._where = where
         self._full_page = full_page
         self._asked: list[Request] = []
+        self._paths = [path for path in (where.path, *strategy.paths) if path]
 
     def first(self, checkpoint: Checkpoint | None) -> Request:
         """The tick's first request: at the stored place, or the question itself."""
@@ -91,7 +92,7 @@ class Pager:
 
     def read(self, request: Request, reply: Reply) -> Page:
         """The page that a reply to this request is."""
-        envelope = Envelope(reply.body)
+        envelope = Envelope(reply.body, self._paths)
         found = self._where.of(envelope)
         answer = Answer(reply, envelope, len(found))
         following = self._strategy.next(self._asking, request, answer)

@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from hel.errors import NoStartError
-from hel.events import parse_time, utc_text
 from hel.paging.place import Asking, body_of
 from hel.records import Checkpoint, Request
 from hel.telemetry.printable import printable
+from hel.timestamps import parse_text, parse_time, utc_text, write_value
 
 
 def until_of(parameters: Iterable[tuple[str, str]]) -> str | None:
@@ -25,6 +25,15 @@ def until_of(parameters: Iterable[tuple[str, str]]) -> str | None:
 def is_descending(parameters: Iterable[tuple[str, str]]) -> bool:
     """Whether the newest events come first (`sortOrder`): what was delivered last says nothing of what is missing."""
     return any(name.lower() == "sortorder" and value.upper() == "DESCENDING" for name, value in parameters)
+
+
+BY_TIME = "time"
+"""What a watermark is that is a time; see `Question.goes_by`."""
+
+
+def kind_of(digest: str) -> str:
+    """What the watermark beside a question's digest is."""
+    return digest.partition(" ")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,9 @@ class Question:
         start_param: The parameter that takes a start time, or None where there is none.
         follows_links: False where each tick asks the same (`strategy: none`).
         body: Its JSON `body`, for POST.
+        start_format: How the API takes a start time, where that is not RFC 3339.
+        pages_by: What its stored places are good for: the strategy; empty for the Link header and for none.
+        goes_by: What its watermark is: `time`, or `number:PATH`; empty where its cursor lasts.
     """
 
     asking: Asking
@@ -46,6 +58,9 @@ class Question:
     start_param: str | None = None
     follows_links: bool = True
     body: Mapping[str, Any] = field(default_factory=dict)
+    start_format: str | None = None
+    pages_by: str = ""
+    goes_by: str = ""
 
     @property
     def first(self) -> Request:
@@ -64,12 +79,14 @@ class Question:
 
     @property
     def digest(self) -> str:
-        """Changes when `url`, `from`, `query_params`, `method` or `body` do."""
+        """Changes when `url`, `from`, `query_params`, `method`, `body`, the strategy or the watermark do."""
         asked: list[Any] = [self.asking.url, self.start, sorted(self.parameters.items())]
         if self.asking.method != "GET":
             asked += [self.asking.method, self.body]
+        if self.pages_by:
+            asked.append({"strategy": self.pages_by})
         text = json.dumps(asked, sort_keys=True)
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        return f"{blake2b(text.encode(), digest_size=16).hexdigest()} {self.goes_by}".rstrip()
 
     @property
     def until(self) -> str | None:
@@ -85,6 +102,10 @@ class Question:
         """Whether the stored link goes on with this question; one that was set by hand does with any."""
         return stored.question in {self.digest, ""}
 
+    def knows_watermark(self, stored: Checkpoint) -> bool:
+        """Whether the stored watermark is one of this question's kind."""
+        return stored.question == "" or kind_of(stored.question) == self.goes_by
+
     def starting_point(self, stored: Checkpoint | None) -> Checkpoint:
         """What is stored, or the beginning; see `is_answered_by` before it is used."""
         if stored is None:
@@ -97,7 +118,7 @@ class Question:
         An event that is dated in the future does not move the start there. `from` wins where it is later.
         """
         since = self._since(stored, overlap_s)
-        return None if since is None else self._from(utc_text(since)).written
+        return None if since is None else self._from(self._written(since)).written
 
     def overlap(self, stored: Checkpoint, overlap_s: float, because: str, source: str) -> Checkpoint:
         """A start that needs no cursor, over ground where what was delivered is left out.
@@ -136,12 +157,15 @@ class Question:
             and not is_descending(self.parameters.items())
         )
 
+    def _written(self, at: float) -> str:
+        return utc_text(at) if self.start_format is None else write_value(at, self.start_format)
+
     def _since(self, stored: Checkpoint, overlap_s: float) -> float | None:
         if not self._goes_by_time(stored) or stored.newest_at is None or self.start_param is None:
             return None
         latest = min(stored.newest_at, stored.updated_at) if stored.updated_at else stored.newest_at
         since = max(0.0, latest - overlap_s)
-        start = parse_time(self.start or self.parameters.get(self.start_param, ""))
+        start = parse_text(self.start or self.parameters.get(self.start_param, ""), self.start_format or "rfc3339")
         return since if start is None or start < since else None
 
     def _check_start(self, stored: Checkpoint, overlap_s: float, because: str, source: str) -> None:

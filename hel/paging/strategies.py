@@ -32,6 +32,11 @@ class Answer:
 class Strategy(Protocol):
     """One way of paging."""
 
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """Dotted paths of what it reads in the answer's body."""
+        ...
+
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """What to ask for next; None where the API says that there is nothing more."""
         ...
@@ -43,6 +48,11 @@ class Strategy(Protocol):
 
 class NoPages:
     """`strategy: none`: one page is all there is."""
+
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """None."""
+        return ()
 
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:  # noqa: ARG002  # there is none
         """Nothing."""
@@ -79,6 +89,11 @@ class NextUrl(NoPages):
 
     path: str
 
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """Where the URL stands."""
+        return (self.path,)
+
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """Where the URL leads; an empty or absent one is the end."""
         url = answer.envelope.value(self.path)
@@ -104,6 +119,11 @@ class Cursor:
     param: str
     has_more_path: str | None = None
     alone: bool = False
+
+    @property
+    def paths(self) -> tuple[str | None, ...]:
+        """Where the cursor and the boolean stand."""
+        return (self.path, self.has_more_path)
 
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """The same request with the cursor; an empty or absent one is the end, unless the API says that there is more.

@@ -5,54 +5,12 @@ only when a walk is complete; each walk begins an overlap before it, and what wa
 a checkpoint and the time in, the next walk's first place out.
 """
 
-import json
 import math
-import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Literal
 
-from hel.events import parse_time
 from hel.paging.question import Question
 from hel.records import Checkpoint
-
-Format = Literal["rfc3339", "epoch", "epoch_ms", "number"]
-
-
-_WHOLE = re.compile(r"-?[0-9]+")
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-
-
-def read_value(raw: bytes, form: Format) -> float | None:
-    """What an event's raw JSON says as a watermark: epoch seconds, or the number itself; None where it is neither.
-
-    A number that floats don't hold, such as an ID of 19 digits, is rounded down, so that nothing behind it is missed.
-    """
-    try:
-        value = json.loads(raw) if raw[:1] not in {b"{", b"["} else None
-        if form == "rfc3339":
-            return parse_time(value) if isinstance(value, str) else None
-        if isinstance(value, str) and _NUMBER.fullmatch(value):
-            value = int(value) if _WHOLE.fullmatch(value) else float(value)
-        if isinstance(value, bool | str | None) or not math.isfinite(number := float(value)):
-            return None
-    except (ValueError, OverflowError):  # also an integer of more digits than Python reads
-        return None
-    if number > value:
-        number = math.nextafter(number, -math.inf)
-    return number / 1000 if form == "epoch_ms" else number
-
-
-def write_value(value: float, form: Format) -> str:
-    """A watermark as a parameter takes it, rounded down to what every API understands: whole seconds, or a number.
-
-    No time is before 1970: events of the year 1 are what some APIs make of a missing time.
-    """
-    if form == "number":
-        return str(math.floor(value))
-    if form == "rfc3339":
-        return datetime.fromtimestamp(math.floor(max(0.0, value)), UTC).isoformat().replace("+00:00", "Z")
-    return str(math.floor(max(0.0, value) * (1000 if form == "epoch_ms" else 1)))
+from hel.timestamps import parse_text, write_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +34,14 @@ class Walks:
 
     Attributes:
         question: What it asks; its `start_param` takes the watermark.
-        form: How the parameters write their values.
+        form: How the parameters write their values (`timestamps.Format`, or a pattern).
         overlap: How far before the watermark a walk begins, seconds or a number.
         template: What stands around the value, such as `created:>={}`.
         span: The windows; None where a walk has no end.
     """
 
     question: Question
-    form: Format
+    form: str
     overlap: float
     template: str = "{}"
     span: Span | None = None
@@ -125,8 +83,8 @@ class Walks:
 
     def _typed(self, value: str) -> str | int:
         """A value as it travels: numbers are numbers in a JSON body."""
-        is_number = self.template == "{}" and self.form != "rfc3339" and _WHOLE.fullmatch(value)
-        if is_number and self.question.asking.method == "POST":
+        is_number = self.template == "{}" and self.form in {"epoch", "epoch_ms", "number"}
+        if is_number and self.question.asking.method == "POST" and value.isdecimal():
             return int(value)
         return self.template.format(value)
 
@@ -134,7 +92,7 @@ class Walks:
     def _first(self) -> float | None:
         """What `from` says, before which no walk begins; None where it says nothing."""
         start = self.question.start
-        return None if start is None else read_value(json.dumps(start).encode(), self.form)
+        return None if start is None else parse_text(start, self.form)
 
     def _base(self, stood: Checkpoint, first: float | None, now: float) -> float:
         """Where a window begins, but for the overlap."""

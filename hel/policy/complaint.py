@@ -22,7 +22,7 @@ class Complaint:
     """What an error answer says of itself.
 
     Attributes:
-        code: OAuth's `error`, Okta's `errorCode`, Google's `status`, or empty.
+        code: OAuth's `error`, Okta's `errorCode`, Google's `status` or `reason`, or empty.
         text: Its summary or description, made safe for a terminal.
     """
 
@@ -38,13 +38,22 @@ def complaint(reply: Reply) -> Complaint:
 
     A challenge stands before Okta's body, whose code for every 401 is the same.
     """
-    try:
-        body: Any = json.loads(reply.body) if len(reply.body) <= MAX_REFUSAL else None
-    except (ValueError, RecursionError):
-        body = None
-    found = _sayings(reply, body if isinstance(body, dict) else {})
+    found = _sayings(reply, _body(reply))
     code, text = next(((code, text) for code, text in found if code or text), ("", ""))
     return Complaint(printable(code), printable(text))
+
+
+def tells_of_limit(reply: Reply) -> bool:
+    """Whether a refusal's body says that it is for a rate limit or a quota: Google's do, with 403 and 503 too.
+
+    Sources: https://developers.google.com/admin-sdk/directory/v1/limits (the older form, a `reason` for each error)
+    and https://cloud.google.com/apis/design/errors#error_model (the newer one, a `status`).
+    """
+    error = _body(reply).get("error")
+    return isinstance(error, Mapping) and not _LIMITS.isdisjoint([_word(error, "status"), *_reasons(error)])
+
+
+_LIMITS = frozenset({"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "RESOURCE_EXHAUSTED"})
 
 
 def challenge_parameters(reply: Reply) -> dict[str, str]:
@@ -56,11 +65,27 @@ def challenge_parameters(reply: Reply) -> dict[str, str]:
     return found
 
 
+def _body(reply: Reply) -> Mapping[str, Any]:
+    """The body's JSON object; empty where there is none, or a very long one."""
+    try:
+        body: Any = json.loads(reply.body) if len(reply.body) <= MAX_REFUSAL else None
+    except (ValueError, RecursionError):
+        body = None
+    return body if isinstance(body, dict) else {}
+
+
+def _reasons(error: Mapping[str, Any]) -> list[str]:
+    """Google's `reason` of each of the errors inside one."""
+    errors = error.get("errors")
+    return [_word(one, "reason") for one in errors if isinstance(one, Mapping)] if isinstance(errors, list) else []
+
+
 def _sayings(reply: Reply, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Code and text in each of the usual forms, the most telling first; both empty where a form is not there."""
     error, challenge = body.get("error"), challenge_parameters(reply)
     if isinstance(error, Mapping):  # Google: https://cloud.google.com/apis/design/errors#http_mapping
-        yield _word(error, "status", "code"), _word(error, "message")
+        code = _word(error, "status") or next(filter(None, _reasons(error)), "") or _word(error, "code")
+        yield code, _word(error, "message")
     elif error:  # RFC 6749 §5.2; others than OAuth give a message of their own beside it
         yield str(error), _with_causes(reply, body, _word(body, "error_description", "message"))
     yield challenge.get("error", ""), challenge.get("error_description", "")

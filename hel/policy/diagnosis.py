@@ -72,7 +72,7 @@ def explain(reply: Reply, stage: Stage, facts: Facts, *, is_throttled: bool = Fa
         return message, _dpop_fix(said, url, facts)
     if reply.status in {404, 405} and (moved := _without_admin(url, facts)):
         return message, moved
-    if reply.status >= 500 or reply.status in {408, 425}:
+    if (reply.status >= 500 and not is_throttled) or reply.status in {408, 425}:
         return message, f"nothing to do unless it lasts: the {stage} is in trouble, and Hel tries again by itself"
     if stage is Stage.TOKEN:
         return message, _token_fix(reply.status, said, facts)

@@ -1,6 +1,7 @@
 """What goes wrong with a request, and what that means: the one table. A law: an answer or an error in, a Verdict out.
 
 Judged by HTTP status; Okta's error codes only help the words (https://developer.okta.com/docs/reference/error-codes/).
+Only whether a 403 or a 503 is a rate limit's is asked of headers and body, for some APIs refuse so.
 What is no trouble: 1xx answers before the final one, which are passed over (RFC 9110 §15.2), and an event that names a
 key twice, which RFC 8259 §4 allows and which is delivered as it stands.
 """
@@ -20,6 +21,7 @@ from hel.errors import (
     UnreachableError,
 )
 from hel.policy import diagnosis, rate_headers
+from hel.policy.complaint import tells_of_limit
 from hel.policy.diagnosis import Facts, Stage
 from hel.policy.rate_headers import HeaderNames
 from hel.records import Reply
@@ -71,7 +73,7 @@ TABLE = {
     Trouble.REDIRECT: Ruling(Action.REFUSE, RefusedError),  # 3xx
     Trouble.UNAUTHORIZED: Ruling(Action.RENEW, AuthError),  # 401, once; a token server's is FORBIDDEN
     Trouble.FORBIDDEN: Ruling(Action.REFUSE, AuthError),  # 403
-    Trouble.THROTTLED: Ruling(Action.AGAIN, ThrottledError),  # 429, and a 403 that says it is one
+    Trouble.THROTTLED: Ruling(Action.AGAIN, ThrottledError),  # 429, and a 403 or 503 that says it is one
     Trouble.PASSING: Ruling(Action.AGAIN, UnreachableError),  # 408, 425, 5xx
     Trouble.REFUSED: Ruling(Action.REFUSE, RefusedError),  # 4xx, and 501 and 505, which are for good
 }
@@ -79,6 +81,7 @@ TABLE = {
 _PARTIAL = frozenset({205, 206})
 _PASSING = frozenset({408, 425})
 _FOR_GOOD = frozenset({501, 505})
+_MAYBE_LIMITS = frozenset({403, 503})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ def judge_failure(error: SourceError) -> Verdict:
 
 def _trouble(reply: Reply, stage: Stage, names: HeaderNames) -> Trouble:
     status = reply.status
-    if status == 429 or (status == 403 and stage is Stage.API and rate_headers.is_exhausted(reply, names)):
+    if status == 429 or (stage is Stage.API and _is_limit(reply, names)):
         return Trouble.THROTTLED
     if status in _PARTIAL:
         return Trouble.CUT
@@ -137,3 +140,10 @@ def _trouble(reply: Reply, stage: Stage, names: HeaderNames) -> Trouble:
     if status == 403:
         return Trouble.FORBIDDEN
     return Trouble.REDIRECT if status < 400 else Trouble.REFUSED
+
+
+def _is_limit(reply: Reply, names: HeaderNames) -> bool:
+    """Whether a refusal that may be for something else is for a rate limit: GitHub's headers, or Google's words."""
+    if reply.status == 403 and rate_headers.is_exhausted(reply, names):
+        return True
+    return reply.status in _MAYBE_LIMITS and tells_of_limit(reply)

@@ -53,6 +53,7 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE checkpoints ADD COLUMN watermark REAL;
+    ALTER TABLE checkpoints ADD COLUMN reached REAL;
     ALTER TABLE checkpoints ADD COLUMN walk_to REAL;
     """,
 )

@@ -21,7 +21,7 @@ from hel.state.schema import connect
 LATENESS_S = 3600.0
 """An event may be persisted this much later than the newest one before it and still be recognised in an overlap."""
 
-_CHECKPOINT = "question, resume, newest, newest_at, finished, overlapping, events, updated_at, watermark, walk_to"
+_CHECKPOINT = ", ".join(field.name for field in fields(Checkpoint))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ def walked_until(checkpoint: Checkpoint) -> float | None:
     """
     if checkpoint.watermark is None and checkpoint.walk_to is None:
         return None
-    known = (checkpoint.watermark, checkpoint.walk_to, checkpoint.newest_at)
+    known = (checkpoint.watermark, checkpoint.walk_to, checkpoint.reached)
     return max(at for at in known if at is not None)
 
 

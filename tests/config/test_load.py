@@ -104,8 +104,10 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         ),
         "15:54: sources.d.auth.token_env: environment variable NO_TOKEN is not set (export NO_TOKEN=…)",
         "16:33: sources.e.auth: expected keys with values, found text",
-        "16:49: sources.e.pagination.strategy: missing (add 'strategy:' and one of link_header, next_url, cursor, "
-        "page_offset, offset, none)",
+        (
+            "16:49: sources.e.pagination.strategy: missing (add 'strategy:' and one of link_header, next_url, cursor, "
+            "page_offset, offset, none)"
+        ),
         "16:77: sources.e.transform: expected keys with values, found a list",
         "17:7: sources.f.url: expected an absolute URL such as https://your-org.okta.com/api/v1/logs",
         "17:24: sources.f.source_label_key: 'ts' is already a key of every output line (choose another name)",

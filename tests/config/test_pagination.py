@@ -79,8 +79,28 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
         (f"{MARK}, format: iso}}\n", "sources.a.watermark.format", ""),
         (f"{WINDOW}, format: number}}\n", "sources.a.window.format", ""),
         (f"{WINDOW}, max_secs: 0.5}}\n", "sources.a.window.max_secs", ""),
-        (f"{WINDOW}, format: epoch}}\n    from: 2026-01-01T00:00:00Z\n", "sources.a.from", "seconds since 1970"),
-        (f"{WINDOW}}}\n    from: yesterday\n", "sources.a.from", "RFC 3339"),
+        (f"{WINDOW}}}\n    from: yesterday\n", "sources.a.from", "a time such as"),
+        (f"{MARK}, param_format: '%d %q'}}\n", "sources.a.watermark.param_format", "strftime"),
+        (f"{MARK}, param_format: number}}\n", "sources.a.watermark.param_format", "nor a time as a number"),
+        (f"{MARK}}}\n    from_format: epoch\n", "sources.a.from_format", "'watermark' says"),
+        ("    from_format: seconds\n", "sources.a.from_format", "expected rfc3339, epoch, epoch_ms, or a pattern"),
+        ("    from_format: '%H:%M'\n", "sources.a.from_format", "which day"),
+        ("    transform: {timestamp_format: epoch}\n", "sources.a.transform.timestamp_format", "'timestamp_field'"),
+        (
+            "    pagination: {strategy: link_header, end_on: short_page}\n",
+            "sources.a.pagination.end_on",
+            "add 'limit' to 'query_params'",
+        ),
+        (
+            f"    pagination: {{strategy: page_offset, end_on: short_page}}\n{MARK}}}\n",
+            "sources.a.pagination.end_on",
+            "add 'per_page' to",
+        ),
+        (
+            "    headers: {x-api-key: a}\n    auth: {type: api_key, key_env: K}\n",
+            "sources.a.headers.x-api-key",
+            "keep one",
+        ),
         (f"{MARK}, format: number}}\n    from: 2026-01-01\n", "sources.a.from", "a number"),
         (f"{MARK}}}\n    from: 2026-01-01\n    from_param: start\n", "sources.a.from_param", "sent as 'since'"),
         (f"{MARK}}}\n    from: 2026-01-01\n    query_params: {{since: x}}\n", "sources.a.query_params.since", "'from'"),
@@ -89,7 +109,7 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
 def test_what_would_lose_events_or_ask_in_vain_is_refused(
     problems: Problems, text: str, place: str, words: str
 ) -> None:
-    found = problems(HEAD + text)
+    found = problems(HEAD + text, {"K": "a-key"})
     assert len(found) == 1, found
     assert f" {place}: " in found[0]
     assert words in found[0]

@@ -1,0 +1,228 @@
+"""JSON text taken apart without decoding it: the events of a page, and a few fields of an object.
+
+The rule: what is taken out is the API's own text, byte for byte (RFC 8259 texts compare equal as bytes, not as values:
+`1.0` and a 30-digit integer survive). Only insignificant whitespace that holds a newline goes, because one event is one
+line. A law: bytes in, bytes out.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import msgspec
+
+from hel.errors import ReplyError, Trouble
+
+MAX_MEMBERS = 100_000
+"""Of one object whose members are read one by one."""
+
+MAX_OBJECTS = 300_000
+"""In one answer, the events' own parts included: a few bytes can unpack into very many of them."""
+
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
+_STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
+_SPACE = re.compile(r"[ \t\r\n]*")
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+"""What msgspec takes in no field's name."""
+
+_pages = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def split(body: bytes) -> list[bytes]:
+    """The JSON text of each event in a page that is one top-level array of objects.
+
+    msgspec finds the ends without decoding. It lets invalid UTF-8 pass, so that is checked first, and refuses
+    lone surrogates, which are legal JSON (RFC 8259 §8.2), so what it refuses is split again by the standard library.
+
+    Raises:
+        ReplyError: The body is no JSON array of objects.
+    """
+    body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
+    check_text(body)
+    check_objects(body)
+    try:
+        events = [bytes(raw) for raw in _pages.decode(body)]
+    except (msgspec.DecodeError, RecursionError):
+        events = [text.encode() for text in _split_slowly(body.decode())]
+    for number, event in enumerate(events, 1):
+        if not event.startswith(b"{"):
+            shown = _shown(event.decode())
+            raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
+    return [_on_one_line(event) for event in events]
+
+
+def check_text(body: bytes) -> None:
+    """See whether it is UTF-8.
+
+    Raises:
+        ReplyError: It is not.
+    """
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+
+
+def check_objects(body: bytes) -> None:
+    """See whether there are no more objects in it than may be.
+
+    Raises:
+        ReplyError: There are.
+    """
+    if body.count(b"{") > MAX_OBJECTS and _STRING.sub(b"", body).count(b"{") > MAX_OBJECTS:
+        raise ReplyError(
+            f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
+            "lower `limit` under query_params; no page of events is so large",
+            Trouble.TOO_LARGE,
+        )
+
+
+def _damaged(how: str) -> ReplyError:
+    return ReplyError(f"the answer {how}", trouble=Trouble.DAMAGED)
+
+
+_FIX = "check `url`: it must be an API endpoint that answers with a JSON array of events"
+
+
+def _split_slowly(text: str) -> Iterator[str]:
+    """Split an array with the standard library's scanner, which accepts all of JSON."""
+    if text.count("[") > MAX_OBJECTS:
+        raise ReplyError(f"the answer holds more than {MAX_OBJECTS:,} JSON arrays", _FIX, Trouble.TOO_LARGE)
+    at = _skip(text, 0)
+    if text[at : at + 1] != "[":
+        raise ReplyError(f"the answer is no JSON array of events: it starts with {_shown(text[at:])}", _FIX)
+    at = _skip(text, at + 1)
+    more = text[at : at + 1] != "]"
+    while more:
+        end = _end_of_value(text, at)
+        yield text[at:end]
+        at = _skip(text, end)
+        more = text[at : at + 1] == ","
+        if more:
+            at = _skip(text, at + 1)
+    if text[at : at + 1] != "]":
+        raise _damaged(f"is cut off or malformed at character {at}: expected ',' or ']'")
+    if _skip(text, at + 1) != len(text):
+        raise _damaged(f"goes on after its JSON array, at character {at + 1}")
+
+
+def _end_of_value(text: str, at: int) -> int:
+    """Where the JSON value that starts here ends."""
+    try:
+        return _scan(text, at)[1]
+    except RecursionError:
+        raise ReplyError(
+            f"the answer is nested too deep at character {at}",
+            "no audit event has so many levels: look at what answers there; if it is right, report it",
+        ) from None
+    except ValueError as error:
+        raise _damaged(f"is no complete JSON: {error}") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+_scan = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_no_constant).raw_decode
+
+
+def _skip(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr]  # the pattern matches the empty string
+
+
+def _shown(text: str) -> str:
+    """How a text starts; no more of it, for a body has no place in a message."""
+    return ascii(text[:1]) if text else "nothing"
+
+
+def _on_one_line(event: bytes) -> bytes:
+    """Drop insignificant whitespace where an event's text holds a newline (strings can't: RFC 8259 §7)."""
+    if b"\n" not in event and b"\r" not in event:
+        return event
+    return _STRING_OR_SPACE.sub(lambda m: m[0] if m[0].startswith(b'"') else b"", event)
+
+
+class Peek:
+    """Reads the raw JSON of a few fields out of an object, skipping the rest undecoded.
+
+    The straight path is a msgspec struct for each level; what msgspec refuses is walked level by level.
+
+    Args:
+        paths: Dotted.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = {path: path.split(".") for path in paths}
+        self._is_plain = not any(_ESCAPED.search(path) for path in self._paths)
+        if not self._is_plain:
+            return
+        tops = list(dict.fromkeys(parts[0] for parts in self._paths.values()))
+        self._attributes = {top: f"f{number}" for number, top in enumerate(tops)}
+        self._decode = _fields({name: top for top, name in self._attributes.items()})
+        self._steps = {part: _fields({"f": part}) for parts in self._paths.values() for part in parts[1:]}
+
+    def __call__(self, text: bytes) -> dict[str, bytes]:
+        """The raw JSON by path, of those that are there; of a repeated name the last.
+
+        Raises:
+            ReplyError: It is no well-formed object, or holds very many members that only the slow path can read.
+        """
+        try:
+            return self._quickly(text) if self._is_plain else self._slowly(text.decode())
+        except (msgspec.DecodeError, RecursionError):
+            return self._slowly(text.decode())
+
+    def _quickly(self, text: bytes) -> dict[str, bytes]:
+        record = self._decode(text)
+        found: dict[str, bytes] = {}
+        for path, parts in self._paths.items():
+            raw = bytes(getattr(record, self._attributes[parts[0]]))
+            for part in parts[1:]:
+                raw = bytes(self._steps[part](raw).f) if raw.startswith(b"{") else b""
+            if raw:
+                found[path] = raw
+        return found
+
+    def _slowly(self, text: str) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for path, parts in self._paths.items():
+            raw = text
+            for part in parts:
+                raw = members(raw).get(part, "") if raw.startswith("{") else ""
+            if raw:
+                found[path] = raw.encode()
+        return found
+
+
+def _fields(names: Mapping[str, str]) -> Callable[[bytes], Any]:
+    """Decodes an object to a record of some of its members' raw JSON, by the record's own names for them."""
+    fields = [(name, msgspec.Raw, msgspec.Raw(b"")) for name in names]
+    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=dict(names), gc=False)).decode
+
+
+def members(text: str) -> dict[str, str]:
+    """The raw JSON of each member of an object, which all of JSON may stand in; of a repeated name the last.
+
+    Raises:
+        ReplyError: It is no well-formed object, or has very many members.
+    """
+    start = _skip(text, 0)
+    end = _end_of_value(text, start)
+    if text[start] != "{" or _skip(text, end) != len(text):
+        raise _damaged("is no JSON object alone")
+    found: dict[str, str] = {}
+    at = _skip(text, start + 1)
+    while text[at] != "}":
+        name_end = _end_of_value(text, at)
+        name = json.loads(text[at:name_end])
+        at = _skip(text, _skip(text, name_end) + 1)  # behind the colon
+        end = _end_of_value(text, at)
+        found[name] = text[at:end]
+        if len(found) > MAX_MEMBERS:
+            raise ReplyError(f"an object of the answer has more than {MAX_MEMBERS:,} members", _FIX, Trouble.TOO_LARGE)
+        at = _skip(text, end)
+        if text[at] == ",":
+            at = _skip(text, at + 1)
+    return found
