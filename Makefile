@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
 	HEL_GLOBAL__STATE__PATH="$$state/hel-state.db" \
-	$(BIN)/python -m examples.okta_org -- $(BIN)/hel run --once --config examples/hel.yaml
+	$(BIN)/python -m examples.okta_org -- $(BIN)/hel run --once --config examples/okta.yaml
 
 test: $(VENV)/.ready  ## All tests.
 	@$(BIN)/pytest

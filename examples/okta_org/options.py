@@ -17,9 +17,9 @@ SSL_CERT_FILE in its environment, and ends with it. Without, it prints them for 
 
 _EPILOG = """\
 examples:
-  python -m examples.okta_org -- hel run --once --config examples/hel.yaml
+  python -m examples.okta_org -- hel run --once --config examples/okta.yaml
   python -m examples.okta_org --live 5 -- bash
-  python -m examples.okta_org --fault status,status=503,times=2 -- hel run --once --config examples/hel.yaml
+  python -m examples.okta_org --fault status,status=503,times=2 -- hel run --once --config examples/okta.yaml
   curl --cacert $SSL_CERT_FILE -X POST "https://$OKTA_DOMAIN/.org/events?n=5"
 """
 

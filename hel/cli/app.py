@@ -96,7 +96,10 @@ def run(
 @app.command()
 def test(
     context: typer.Context,
-    source: Annotated[str, typer.Option("--source", metavar="NAME", help="The source to try.")],
+    source: Annotated[
+        str | None,
+        typer.Option("--source", metavar="NAME", help="The source to try. [default: the only one]", show_default=False),
+    ] = None,
     config: Config = None,
 ) -> None:
     """Try one source: its next tick as NDJSON on stdout, a report on stderr. The state is not moved."""
@@ -111,6 +114,28 @@ def validate(context: typer.Context, config: Config = None) -> None:
     from hel.cli import validate as command
 
     command.validate(config or context.obj)
+
+
+@app.command()
+def init(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Which one; without it, the list.", show_default=False)
+    ] = None,
+    guide: Annotated[
+        bool, typer.Option("--guide", help="Print the page about it instead: set-up, limits, what may go wrong.")
+    ] = False,
+    config: Config = None,
+) -> None:
+    """Write a ready-made hel.yaml for one of the APIs that Hel knows, and say which variables to set."""
+    from hel.cli import init as command
+
+    if name is None:
+        command.show_names()
+    elif guide:
+        command.show_guide(name)
+    else:
+        command.init(config or context.obj, name)
 
 
 @app.command()

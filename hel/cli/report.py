@@ -13,6 +13,7 @@ from hel.config.auth import GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
 from hel.errors import HelError
+from hel.tick import Tick
 
 
 class Report:
@@ -77,10 +78,19 @@ class Report:
         if (limit := self._answered.get("rate_limit")) is not None:
             self._passed("rate limit", f"{self._answered['rate_remaining']} of {limit} requests left in this window")
         for tick in outcome.ticks.values():
-            start = (
-                "none: the source is finished" if tick.finished else f"would start at {tick.resume or 'the beginning'}"
-            )
-            self._passed("next tick", f"{start}; the state was not moved")
+            self._passed("next tick", f"{self._start(tick)}; the state was not moved")
+
+    def _start(self, tick: Tick) -> str:
+        """Where the next tick would start; one that walks has no place for that, but an overlap."""
+        if tick.finished:
+            return "none: the source is finished"
+        window, mark = self._source.window, self._source.watermark
+        if tick.resume is None and window is not None:
+            return f"would start {window.overlap_secs:g} s before the end of this one's last window"
+        if tick.resume is None and mark is not None and tick.newest is not None:
+            unit = "" if mark.format == "number" else " s"
+            return f"would start {mark.overlap_secs:g}{unit} before the newest event"
+        return f"would start at {tick.resume or 'the beginning'}"
 
     def _failed(self, error: HelError) -> None:
         needs_token = isinstance(self._source.auth, OAuth2Auth | GoogleServiceAccountAuth) and not self._minted

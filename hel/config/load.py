@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from hel.config.advice import advice
 from hel.config.auth import AnyAuth, Auth
 from hel.config.document import Document, Value, read_document
 from hel.config.models import Config, GlobalConfig
@@ -87,6 +88,7 @@ def load(
     secrets = loader.secrets(data, chosen) if with_secrets else {}
     if loader.problems or config is None:
         raise config_error(path, loader.problems)
+    loader.advise(config)
     return Loaded(path, config, secrets, tuple(warning.line(path) for warning in loader.warnings))
 
 
@@ -196,6 +198,11 @@ class _Loader:
         self.problems += [self._placed(problem) for problem in reader.problems]
         self.warnings += [self._placed(warning) for warning in reader.warnings]
         return found
+
+    def advise(self, config: Config) -> None:
+        """Note what is valid and yet not wise."""
+        for name, source in config.sources.items():
+            self.warnings += [self._placed(warning) for warning in advice(name, source)]
 
     def _placed(self, problem: Problem) -> Problem:
         return replace(problem, place=self._document.place(problem.keys))

@@ -10,7 +10,7 @@ from hel.config.section import Conflict, Section, wrong
 from hel.timestamps import parse_text, written_start
 
 _MAX_PAGES = "The most pages in one tick; the next tick goes on from there."
-_SHORT_PAGE = "`short_page`: a page with fewer events than were asked for (`limit`, here or under `query_params`) ends the tick."
+_SHORT_PAGE = "`short_page`: a page with fewer events than asked for (`limit`, here or as a parameter) ends the tick."
 _LASTS = (
     "Whether the last cursor may be asked again at any later time, so that the next tick starts there; "
     "if not, say in `watermark` or `window` where it starts."

@@ -181,6 +181,8 @@ class SourceConfig(Section):
             yield from _bad_parameters(given, params)
         if given.get("from") is None:
             return
+        if given["from"] == "":
+            yield ("from",), "it is empty, which is no start (write one, or remove the key)"
         if param is None and isinstance(given.get("url"), str):
             yield ("from",), "no 'from_param' says in which query parameter 'from' is sent (for Okta: since)"
         if isinstance(param, str) and isinstance(params, Mapping) and param in params:

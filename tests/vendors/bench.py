@@ -8,10 +8,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from tests.documents import EXAMPLES
 from tests.journeys.workshop import Ended, Workshop
 from tests.vendors.vendor import Vendor, as_text
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = ["run", "--output", "events.ndjson"]
 
 

@@ -1,0 +1,80 @@
+"""The ready-made configurations (`examples/*.yaml`), and what the comment at the head of each says.
+
+The rule: a file's head says which variables it wants. Its first line is the title; below `# Variables to set:` and
+`# Optional:` stand names, each with what it is for.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+_VARIABLE = re.compile(r"#   ([A-Z][A-Z0-9_]*)  +(.+)")
+_MORE = re.compile(r"#     +(\S.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyMade:
+    """One configuration.
+
+    Attributes:
+        name: As `hel init` takes it.
+        title: What it collects.
+        text: The YAML, comments and all.
+        guide: The page about it, Markdown.
+        wanted: What each variable that must be set is for.
+        optional: The same of those that may be.
+    """
+
+    name: str
+    title: str
+    text: str
+    guide: str
+    wanted: Mapping[str, str]
+    optional: Mapping[str, str]
+
+
+def names() -> list[str]:
+    """All that there are; Okta's first."""
+    found = [path.stem.replace("_", "-") for path in _folder().glob("*.yaml")]
+    return sorted(found, key=lambda name: (not name.startswith("okta"), name))
+
+
+def ready_made(name: str) -> ReadyMade:
+    """The one of this name, which must be among `names`."""
+    stem = name.replace("-", "_")
+    text = (_folder() / f"{stem}.yaml").read_text(encoding="utf-8")
+    head = text.partition("\n\n")[0].splitlines()
+    page = re.search(r"examples/(\w+\.md)", head[0])
+    sections = _sections(head)
+    return ReadyMade(
+        name,
+        head[0].removeprefix("# ").partition(". ")[0],
+        text,
+        (_folder() / (page[1] if page else f"{stem}.md")).read_text(encoding="utf-8"),
+        sections.get("# Variables to set:", {}),
+        sections.get("# Optional:", {}),
+    )
+
+
+def _sections(head: list[str]) -> dict[str, dict[str, str]]:
+    """The variables below each heading, with what they are for."""
+    sections: dict[str, dict[str, str]] = {}
+    variables: dict[str, str] = {}
+    name = ""
+    for line in head:
+        if line.endswith(":"):
+            variables = sections.setdefault(line, {})
+        elif found := _VARIABLE.fullmatch(line):
+            name = found[1]
+            variables[name] = found[2]
+        elif (more := _MORE.fullmatch(line)) and name:
+            variables[name] += f" {more[1]}"
+    return sections
+
+
+def _folder() -> Path:
+    """Where they are: in the installed package, or in the project's folder."""
+    installed = Path(str(files("hel"))) / "examples"
+    return installed if installed.is_dir() else Path(__file__).parents[1] / "examples"
