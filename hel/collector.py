@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from hel import assembly
+from hel import asking, assembly
 from hel.auth.nonces import Nonces
 from hel.clock import Clock
 from hel.config.load import Loaded
@@ -141,7 +141,7 @@ class Collector:
             for name in names:
                 source, log = self._config.sources[name], self._log.bind(source=name)
                 memory = assembly.memory(name, source, None, log)
-                split, maker = assembly.split(source), assembly.line_maker(source)
+                split, maker = asking.split(source), assembly.line_maker(source)
                 play = partial(replay, name, directory / name, split, maker, memory, queue, log)
                 jobs.append(partial(self._account, name, play))
             await self._finish(queue, sink, None, Nonces(), jobs, once=True)
@@ -205,11 +205,11 @@ class Collector:
                     Poller(
                         name,
                         exchange.fetch,
-                        assembly.pager(source),
+                        asking.pager(source),
                         assembly.line_maker(source),
                         assembly.memory(name, source, known, log),
                         assembly.recovery(name, source, known),
-                        assembly.walks(source),
+                        asking.walks(source),
                         assembly.pace(source),
                         queue,
                         self._clock,

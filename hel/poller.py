@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
-import anyio.to_thread
-
 from hel.clock import Clock
 from hel.deadline import Deadline
 from hel.errors import RefusedError, ReplyError, SourceError, Trouble, UnreachableError
@@ -20,9 +18,10 @@ from hel.memory import Memory
 from hel.paging.pager import Pager
 from hel.paging.walk import Walks
 from hel.queue import BatchQueue, Room, Size
-from hel.records import Checkpoint, Page, Reply, Request
-from hel.recovery import CHANGED, Recovery
+from hel.records import Page, Reply, Request
+from hel.recovery import Recovery
 from hel.schedule import first_start, next_start
+from hel.starts import Starts
 from hel.telemetry.log import Log
 from hel.tick import Tick, say_skipped, say_unmarked
 
@@ -113,6 +112,7 @@ class Poller:
         self._said_behind = False
         self._said_unmarked = False
         self._deadline = Deadline(pace.tick_timeout_s)
+        self._starts = Starts(name, memory, recovery, queue, self._deadline, log)
 
     async def run(self) -> None:
         """Tick after tick, until cancelled or a bounded source is finished."""
@@ -183,7 +183,7 @@ class Poller:
 
     async def _walk(self, tick: Tick, now: float) -> bool:
         """Follow pages to their end; whether there may be more behind it, which is so where a window was read."""
-        if self._walks is not None and not await self._begin_walk(tick, now):
+        if self._walks is not None and not self._starts.is_under_way and not await self._begin_walk(tick, now):
             return False
         request = await self._start(tick)
         while request is not None:
@@ -195,45 +195,23 @@ class Poller:
         return self._walks is not None and self._walks.span is not None
 
     async def _begin_walk(self, tick: Tick, now: float) -> bool:
-        """Stand where the next walk begins, unless one is under way; whether there is anything to ask."""
-        memory, walks = self._memory, self._walks
-        if walks is None or (memory.checkpoint.resume is not None and not self._recovery.is_changed(memory.checkpoint)):
-            return True
-        start = self._recovery.start_walk(memory.checkpoint, now)
-        if start is None:
+        """Stand where the next walk begins; False where nothing is due, or nothing more may be asked in this tick."""
+        start = self._starts.walk(now)
+        tick.behind = start is not None and tick.pages == self._pace.max_pages
+        if start is None or tick.behind:
             return False
-        if tick.pages == self._pace.max_pages:
-            tick.behind = True
-            return False
-        await self._stand(start)
+        await self._starts.stand(start)
         return True
 
     async def _start(self, tick: Tick) -> Request | None:
         """The first page, from another place where the stored one answers another question, or is refused."""
-        memory, recovery = self._memory, self._recovery
-        if self._walks is None and recovery.is_changed(memory.checkpoint):
-            await self._start_over("question.changed", CHANGED, recovery.start_changed(memory.checkpoint))
+        if self._walks is None:
+            await self._starts.at_question()
         try:
-            return await self._take(self._pager.first(memory.checkpoint), tick)
+            return await self._take(self._pager.first(self._memory.checkpoint), tick)
         except RefusedError as error:
-            if memory.is_new_ground or not recovery.concerns(error, memory.checkpoint):
-                raise
-            start = recovery.start_refused(error, memory.checkpoint, self._clock.now())
-            await self._start_over("cursor.refused", error.message, start)
-        return await self._take(self._pager.first(memory.checkpoint), tick)
-
-    async def _start_over(self, event: str, because: str, start: Checkpoint) -> None:
-        """Start somewhere else than the stored cursor says, and say so."""
-        recovery = self._recovery
-        since = recovery.question.start_of(start)
-        self._log.warning(event, because=because, since=since, fix=recovery.advice(start))
-        await self._stand(start)
-
-    async def _stand(self, start: Checkpoint) -> None:
-        """Stand there, and know what was delivered from there on; only what is committed can be recalled."""
-        with self._deadline.paused():
-            await self._queue.settled(self.name)
-        self._memory.start_over(start, await anyio.to_thread.run_sync(self._recovery.recall))
+            await self._starts.after(error, self._clock.now())
+        return await self._take(self._pager.first(self._memory.checkpoint), tick)
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""

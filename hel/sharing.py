@@ -9,7 +9,8 @@ from hashlib import sha256
 
 from pydantic import SecretStr
 
-from hel.assembly import facts, question, rules
+from hel.asking import question
+from hel.assembly import facts, rules
 from hel.auth.client import Client, Grant
 from hel.auth.credential import ApiKeyCredential, BasicCredential, BearerCredential, Credential, NoCredential
 from hel.auth.nonces import Nonces

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from hel import assembly
+from hel import asking, assembly
 from hel.config.source import SourceConfig
 from hel.errors import RefusedError, SourceError, UnreachableError
 from hel.paging.place import body_of
@@ -209,11 +209,11 @@ class Life:
         self.poller = Poller(
             NAME,
             self.api,
-            assembly.pager(self.source),
+            asking.pager(self.source),
             assembly.line_maker(self.source),
             self.memory,
             assembly.recovery(NAME, self.source, self.store),
-            assembly.walks(self.source),
+            asking.walks(self.source),
             assembly.pace(self.source),
             self.queue,
             self.api.clock,

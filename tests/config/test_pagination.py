@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from hel import assembly
+from hel import asking, assembly
 from hel.config.load import Loaded
 from hel.config.source import SourceConfig
 from hel.paging.pager import Ending
@@ -42,13 +42,13 @@ Source = Callable[[str], SourceConfig]
 )
 def test_each_strategy_is_built_as_it_is_said(source: Source, pagination: str, strategy: Strategy) -> None:
     given = source(f"    pagination: {pagination}\n{MARK}}}\n")
-    assert assembly.strategy(given.pagination) == strategy
+    assert asking.strategy(given.pagination) == strategy
 
 
 def test_the_default_is_the_link_header_and_none_is_one_page_a_tick(source: Source) -> None:
-    assert assembly.strategy(source("").pagination) == LinkHeader("next")
+    assert asking.strategy(source("").pagination) == LinkHeader("next")
     none = source("    pagination: {strategy: none}\n")
-    assert isinstance(assembly.strategy(none.pagination), NoPages)
+    assert isinstance(asking.strategy(none.pagination), NoPages)
     assert assembly.pace(none).max_pages == 1
     assert assembly.pace(source(f"    pagination: {{strategy: none}}\n{WINDOW}}}\n")).max_pages == 100
 
@@ -56,8 +56,8 @@ def test_the_default_is_the_link_header_and_none_is_one_page_a_tick(source: Sour
 @pytest.mark.parametrize("strategy", ["page_offset", "offset"])
 def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source, strategy: str) -> None:
     pagination = f"    pagination: {{strategy: {strategy}, limit_param: size, limit: 50}}\n{MARK}}}\n"
-    assert assembly.question(source(pagination)).parameters == {"size": "50"}
-    posted = assembly.question(source(f"{pagination}    method: POST\n    body: {{a: 1}}\n"))
+    assert asking.question(source(pagination)).parameters == {"size": "50"}
+    posted = asking.question(source(f"{pagination}    method: POST\n    body: {{a: 1}}\n"))
     assert (posted.parameters, posted.body) == ({}, {"size": 50, "a": 1})
 
 
@@ -120,9 +120,9 @@ def test_from_travels_as_the_watermark_or_the_windows_start_does(source: Source)
     for text, param in ((f"{MARK}}}\n", "since"), (f"{WINDOW}}}\n", "from")):
         given = source(f"{text}    from: 2026-01-01T00:00:00Z\n")
         assert given.from_param == param
-        walks = assembly.walks(given)
+        walks = asking.walks(given)
         assert walks is not None
-        start = walks.begin(assembly.question(given).starting_point(None), 1_777_636_800.0)
+        start = walks.begin(asking.question(given).starting_point(None), 1_777_636_800.0)
         assert start is not None
         assert start.resume is not None
         assert f"?{param}=2026-01-01T00%3A00%3A00Z" in start.resume.replace("&", "?")
@@ -148,7 +148,7 @@ def test_what_is_remembered_goes_by_the_walk(
 
 
 def test_a_window_says_how_long_and_how_late(source: Source) -> None:
-    walks = assembly.walks(source(f"{WINDOW}, max_secs: 60, lag_secs: 7, format: epoch}}\n"))
+    walks = asking.walks(source(f"{WINDOW}, max_secs: 60, lag_secs: 7, format: epoch}}\n"))
     assert walks is not None
     assert (walks.span, walks.form, walks.overlap) == (Span("to", 60, 7), "epoch", 600)
 
@@ -162,4 +162,4 @@ def test_a_walk_ends_otherwise_than_a_tick_that_polls(source: Source) -> None:
         "    query_params: {until: 2026-01-01}\n": Ending.BOUNDED,
     }
     for text, ending in endings.items():
-        assert assembly.pager(source(text))._ending is ending  # noqa: SLF001  # it has no other face
+        assert asking.pager(source(text))._ending is ending  # noqa: SLF001  # it has no other face

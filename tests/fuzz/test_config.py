@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from joserfc.jwk import ECKey
 from pydantic import BaseModel
 
-from hel import assembly
+from hel import asking, assembly
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.load import Loaded, load, load_global
 from hel.config.models import GlobalConfig
@@ -80,7 +80,7 @@ def judge(data: bytes, environ: Mapping[str, str] = ENVIRON, *, whole: bool = Tr
             connects = httpx.URL(url)
             host, port = connects.raw_host.decode().lower(), connects.port or PORTS[connects.scheme]
             assert origin_of(url) == f"{connects.scheme}://{host}:{port}"
-        assert assembly.pager(source).first(None).url.startswith(source.url)
+        assert asking.pager(source).first(None).url.startswith(source.url)
         assert json.loads(assembly.line_maker(source).line(b"{}", 0.0).text)["event"] == {}
         assert assembly.rules(source).max_attempts > 0
     assert SECRET not in repr(loaded.secrets if loaded else "")

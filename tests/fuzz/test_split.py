@@ -10,7 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hel.errors import ReplyError
-from hel.events import TIMESTAMP_FIELDS, LineMaker, split
+from hel.events import TIMESTAMP_FIELDS, LineMaker
+from hel.json_text import split
 
 PATHS = ("id", "id", "id", "a", "b", "a.b", "a.b.a", "ü", "published", "ts.a", "b.id")
 NAMES = (
