@@ -116,7 +116,7 @@ class Memory:
             if self._seen is not None and identity is not None and not is_known:
                 self._seen.add(identity)
                 ids += identity
-        until_at = self._until_at([line.mark for _, line in made], reached, received_at)
+        until_at = self._until_at([line for _, line in made], reached, received_at)
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
             self._ground = Delivered(map(key_of, page.events) if page.again else ())
@@ -206,14 +206,17 @@ class Memory:
         if self._whole_ticks:
             self._beyond.update(split_keys(keys))
 
-    def _until_at(self, marks: list[float | None], reached: float | None, now: float) -> float | None:
-        """Behind which watermark no walk meets these events any more: their own or the newest, whichever is later."""
+    def _until_at(self, lines: list[Line], reached: float | None, now: float) -> float | None:
+        """Behind which watermark no walk meets these events any more: their own or the newest, whichever is later.
+
+        Without walks only events of the future say so: any start from a time before them meets them again.
+        """
         if self._walks is None:
-            return None
+            return max((line.at for line in lines if line.at is not None and line.at > now), default=None)
         if self._walks == "window":
             return now if self.checkpoint.walk_to is None else self.checkpoint.walk_to
         usual = math.inf if reached is None else reached if self._walks == "number" else min(reached, now)
-        return max([usual, *(mark for mark in marks if mark is not None)])
+        return max([usual, *(line.mark for line in lines if line.mark is not None)])
 
     def _hand_over(self) -> None:
         """From here on the next tick starts, whatever becomes of this one."""

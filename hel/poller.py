@@ -190,7 +190,6 @@ class Poller:
             if tick.pages == self._pace.max_pages:
                 tick.behind = True
                 return False
-            await self._clock.sleep(self._pace.page_delay_s)
             request = await self._take(request, tick)
         return self._walks is not None and self._walks.span is not None
 
@@ -215,6 +214,8 @@ class Poller:
 
     async def _take(self, request: Request, tick: Tick) -> Request | None:
         """Fetch one page and hand over its events, once there is room for them; what to ask next."""
+        if tick.pages:
+            await self._clock.sleep(self._pace.page_delay_s)
         with self._queue.room(self._expected, self._deadline.paused) as room:
             reply, page = await self._fetch(request, partial(self._read, request), room)
             last = page.next is None or tick.pages + 1 == self._pace.max_pages

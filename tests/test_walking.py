@@ -208,12 +208,11 @@ def ways(draw: st.DrawFn) -> Way:
 
 
 def left_out(way: Way) -> set[str]:
-    """What this way can't bear: with IDs equal events are one; an empty page may be the end; and without a watermark,
-    an event of the future says where to go on when the cursor is refused."""
+    """What this way can't bear: with IDs equal events are one, and an empty page may be the end."""
     never = {"twins"} if way.dedupe else set()
     if way.pages_by in {"page_offset", "offset"} or way.by == "lasting":
         never |= {"hidden"}
-    return never | {"future"} if way.by == "lasting" else never
+    return never
 
 
 @given(ways(), st.lists(STEPS, min_size=1, max_size=16))
@@ -635,3 +634,17 @@ def test_a_watermark_that_no_event_has_is_told_once_and_repeats_nothing(tmp_path
     (said,) = [fields for _, name, fields in life.log.heard if name == "watermark.missing"]
     assert "`watermark.path`" in said["fix"]
     assert said["events"] == 3
+
+
+def test_the_delay_between_pages_is_kept_between_windows_and_not_before_the_first(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async def main(life: Life) -> None:
+        began = life.api.clock.at
+        await life.ticks(1, every_s=0)
+        assert len(life.api.asked) == 4
+        assert life.api.clock.at - began == 4 * 1.0 + 3 * 5.0
+
+    window = WINDOW | {"max_secs": 900}
+    limit = {"rate_limit": {"page_delay_secs": 5}}
+    lived(tmp_path, Api("none", clock), main, window=window, **{"from": at(-3600)}, resilience=limit)

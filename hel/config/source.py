@@ -29,6 +29,7 @@ from hel.config.resilience import Limits, Resilience
 from hel.config.section import Conflict, Section, wrong
 from hel.config.tls import TlsConfig
 from hel.config.values import UNKNOWN
+from hel.timestamps import parse_text, written_start
 
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
@@ -185,6 +186,9 @@ class SourceConfig(Section):
             yield ("from",), "it is empty, which is no start (write one, or remove the key)"
         if param is None and isinstance(given.get("url"), str):
             yield ("from",), "no 'from_param' says in which query parameter 'from' is sent (for Okta: since)"
+        start, form = given["from"], given.get("from_format")
+        if isinstance(start, str) and isinstance(form, str) and parse_text(written_start(start, form), form) is None:
+            yield ("from",), "expected a time such as 2026-05-01T00:00:00Z, or one as 'from_format' says"
         if isinstance(param, str) and isinstance(params, Mapping) and param in params:
             yield ("query_params", str(param)), f"'from' is already sent as '{param}' (keep one of the two)"
 

@@ -136,7 +136,8 @@ def _token_fix(status: int, said: Complaint, facts: Facts) -> str:
         return _google_token_fix(said)
     if facts.is_okta:
         return fixes.OKTA_GRANT.get(said.code, fixes.OKTA_ANY_GRANT)
-    return fixes.GRANT.get(said.code, fixes.ANY_GRANT)
+    code = "invalid_client" if status == 401 else said.code  # RFC 6749 §5.2; Auth0 says access_denied for it
+    return fixes.GRANT.get(code, fixes.ANY_GRANT)
 
 
 def _google_token_fix(said: Complaint) -> str:

@@ -84,6 +84,7 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
         (f"{MARK}, param_format: number}}\n", "sources.a.watermark.param_format", "nor a time as a number"),
         (f"{MARK}}}\n    from_format: epoch\n", "sources.a.from_format", "'watermark' says"),
         ("    from: ''\n    from_param: since\n", "sources.a.from", "it is empty"),
+        ("    from: yesterday\n    from_param: s\n    from_format: '%Y-%m-%d'\n", "sources.a.from", "a time such as"),
         ("    from_format: seconds\n", "sources.a.from_format", "expected rfc3339, epoch, epoch_ms, or a pattern"),
         ("    from_format: '%H:%M'\n", "sources.a.from_format", "which day"),
         ("    transform: {timestamp_format: epoch}\n", "sources.a.transform.timestamp_format", "'timestamp_field'"),

@@ -65,7 +65,7 @@ def test_without_a_name_it_lists_them_on_stdout(workshop: Workshop) -> None:
     assert (listed.code, listed.err) == (0, "")
     assert [line.split()[0] for line in listed.out.decode().splitlines()] == names()
     assert names()[:2] == ["okta", "okta-token"]
-    assert "okta-token  Okta's System Log, by an API token" in listed.out.decode()
+    assert "okta-token        Okta's System Log, by an API token (SSWS)\n" in listed.out.decode()
 
 
 @pytest.mark.parametrize("name", names())

@@ -85,6 +85,7 @@ def test_a_403_is_answered_by_the_way_that_one_signs_in(facts: Facts, words: lis
         (400, "unsupported_grant_type", ["`token_url`", "client credentials"]),
         (400, "invalid_scope", ["`scopes`"]),
         (403, "access_denied", ["`audience`", "`scopes`"]),
+        (401, "access_denied", ["client id", "client_auth"]),
         (400, "invalid_grant", ["refresh_token_file"]),
         (400, "invalid_target", ["`audience`", "`resource`"]),
         (400, "invalid_request", ["`token_url`", "`scopes`", "`audience`", "`extra_params`"]),

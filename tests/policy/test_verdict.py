@@ -1,3 +1,6 @@
+import json
+from typing import Any
+
 import pytest
 
 from hel.errors import (
@@ -14,6 +17,12 @@ from hel.policy.verdict import TABLE, TAKE, Action, judge, judge_failure
 from hel.records import Reply
 
 FACTS = Facts("https://org.okta.com/api/v1/logs", "oauth2", token_url="https://org.okta.com/oauth2/v1/token")
+GOOGLE = Facts(
+    "https://admin.googleapis.com/admin/reports/v1/activity/users/all/applications/admin",
+    "google_service_account",
+    token_url="https://oauth2.googleapis.com/token",
+    subject="ann@example.com",
+)
 
 API_TABLE = [
     ((205, 206), Action.AGAIN, UnreachableError, True),
@@ -103,6 +112,58 @@ def test_a_403_that_says_it_is_a_rate_limit_is_one(headers: tuple[tuple[str, str
     assert judged.action is action
     assert isinstance(judged.error, ThrottledError if action is Action.AGAIN else AuthError)
     assert judge(Reply(403, headers, b"", 0.0), Stage.TOKEN, FACTS).action is Action.REFUSE
+
+
+def refusal(status: int, reason: str, google_status: str = "") -> Reply:
+    """A refusal of Google's, of the older form, or the newer one where it has a status."""
+    error: dict[str, Any] = {"code": status, "message": "No.", "errors": [{"domain": "d", "reason": reason}]}
+    return Reply(
+        status, (), json.dumps({"error": error | ({"status": google_status} if google_status else {})}).encode(), 0.0
+    )
+
+
+@pytest.mark.parametrize("status", [403, 503])
+@pytest.mark.parametrize(
+    ("reason", "google_status"),
+    [
+        ("rateLimitExceeded", ""),
+        ("userRateLimitExceeded", ""),
+        ("quotaExceeded", "PERMISSION_DENIED"),
+        ("other", "RESOURCE_EXHAUSTED"),
+    ],
+)
+def test_a_refusal_that_google_gives_for_a_quota_is_a_rate_limit(status: int, reason: str, google_status: str) -> None:
+    judged = judge(refusal(status, reason, google_status), Stage.API, GOOGLE)
+    assert judged.action is Action.AGAIN
+    assert isinstance(judged.error, ThrottledError)
+    assert not judged.error.counts
+    assert "Hel waits for the limit's reset by itself" in judged.error.fix
+
+
+@pytest.mark.parametrize("reason", ["forbidden", "notAuthorized", "accessNotConfigured", "insufficientPermissions", ""])
+def test_any_other_403_of_googles_is_a_refusal_whose_fix_names_delegation(reason: str) -> None:
+    judged = judge(refusal(403, reason, "PERMISSION_DENIED"), Stage.API, GOOGLE)
+    assert judged.action is Action.REFUSE
+    assert isinstance(judged.error, AuthError)
+    assert "domain-wide delegation" in judged.error.fix
+
+
+def test_a_503_that_names_no_quota_is_the_apis_trouble() -> None:
+    judged = judge(refusal(503, "backendError", "UNAVAILABLE"), Stage.API, GOOGLE)
+    assert judged.action is Action.AGAIN
+    assert isinstance(judged.error, UnreachableError)
+    assert "in trouble" in judged.error.fix
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_no_other_refusal_becomes_a_rate_limit_by_its_words(status: int) -> None:
+    judged = judge(refusal(status, "quotaExceeded"), Stage.API, GOOGLE)
+    assert judged.action is Action.REFUSE
+
+
+def test_a_token_servers_403_is_none_whatever_it_says() -> None:
+    judged = judge(refusal(403, "quotaExceeded", "RESOURCE_EXHAUSTED"), Stage.TOKEN, GOOGLE)
+    assert judged.action is Action.REFUSE
 
 
 def test_a_status_decides_and_not_the_code_in_the_body() -> None:

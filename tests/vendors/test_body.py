@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from hel import assembly
+from hel import asking
 from hel.config.load import load
 from hel.errors import ConfigError
 from hel.paging.place import body_of
@@ -23,7 +23,7 @@ def _body(folder: Path, text: str) -> object:
     path = folder / "hel.yaml"
     path.write_text(SOURCE % text)
     loaded = load(path, {"SIZE": "7"})
-    return body_of(assembly.question(loaded.config.sources["a"]).first)
+    return body_of(asking.question(loaded.config.sources["a"]).first)
 
 
 @pytest.mark.parametrize(

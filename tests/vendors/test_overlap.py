@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hel import assembly
+from hel import asking, assembly
 from hel.config.source import SourceConfig
-from hel.paging.walk import read_value
 from hel.records import Batch, Checkpoint
 from hel.state.store import Store
+from hel.timestamps import read_value
 
 KEYS = (b"the first line 1", b"the other line 2")
 
@@ -18,7 +18,7 @@ def test_a_line_is_remembered_until_no_walk_can_begin_before_it(tmp_path: Path, 
     source = SourceConfig.model_validate(
         {"url": "https://api.example.com/log", "watermark": {"path": "at", "param": "since", "overlap_secs": 600}}
     )
-    walks = assembly.walks(source)
+    walks = asking.walks(source)
     assert walks is not None
     first = Checkpoint("", newest_at=dated, watermark=min(dated, 100.3), events=1, updated_at=100.3)
     now = 701.1

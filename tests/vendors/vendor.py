@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.applications import Starlette
@@ -49,10 +50,12 @@ class Vendor:
     Attributes:
         held: Events in the order in which they came to be seen.
         asked: Every request, in order.
+        granted: Every request for a token, in order; its form is its body.
         violations: What a client did against the documentation.
         hold_after: After so many pages it lets requests wait, until this is None.
         limits_left: So many requests are refused for the rate limit.
         refuses_cursors: A request with a cursor is refused, as if it were too old.
+        origin: Where it is served.
     """
 
     name: ClassVar[str]
@@ -61,12 +64,17 @@ class Vendor:
     api_variable: ClassVar[str]
     """The variable that takes the place of the vendor's URL."""
 
+    token_path: ClassVar[str] = ""
+    """Where it gives out tokens; empty where it gives none."""
+
     held: list[Event] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
+    granted: list[Asked] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     hold_after: int | None = None
     limits_left: int = 0
     refuses_cursors: bool = False
+    origin: str = ""
 
     @property
     def pages(self) -> list[Asked]:
@@ -96,6 +104,10 @@ class Vendor:
         """Whether the credential is right."""
         raise NotImplementedError
 
+    def stranger(self) -> Response:
+        """How it refuses a wrong credential."""
+        return JSONResponse({"message": "Bad credentials"}, 401)
+
     def limited(self, request: Request) -> Response:
         """How it refuses for the rate limit."""
         raise NotImplementedError
@@ -104,13 +116,26 @@ class Vendor:
         """Its answer to a request that may be answered."""
         raise NotImplementedError
 
+    def grant(self, request: Request, form: Mapping[str, str]) -> Response:
+        """Its answer to a request for a token."""
+        raise NotImplementedError
+
     def wanted(self) -> "Counter[str]":
         """Each event that a client has to have, as text, and how often."""
         return Counter(map(as_text, self.held))
 
     def app(self, methods: list[str]) -> Starlette:
         """The API."""
-        return Starlette(routes=[Route(path, self._answer, methods=methods) for path in self.routes()])
+        routes = [Route(path, self._answer, methods=methods) for path in self.routes()]
+        if self.token_path:
+            routes.append(Route(self.token_path, self._give, methods=["POST"]))
+        return Starlette(routes=routes)
+
+    async def _give(self, request: Request) -> Response:
+        form = dict(parse_qsl((await request.body()).decode(), keep_blank_values=True))
+        reply = self.grant(request, form)
+        self.granted.append(Asked(time.time(), request.url.path, dict(request.query_params), form, reply.status_code))
+        return reply
 
     async def _answer(self, request: Request) -> Response:
         while self.hold_after is not None and len(self.pages) >= self.hold_after:  # noqa: ASYNC110  # a test's thread lets go
@@ -123,7 +148,7 @@ class Vendor:
 
     def _judge(self, request: Request, body: Mapping[str, Any]) -> Response:
         if not self.is_known(request):
-            return JSONResponse({"message": "Bad credentials"}, 401)
+            return self.stranger()
         if self.limits_left:
             self.limits_left -= 1
             return self.limited(request)
@@ -167,12 +192,13 @@ def serving(vendor: Vendor) -> Iterator[str]:
         h11_max_incomplete_event_size=262_144,
     )
     listener = socket.create_server(("127.0.0.1", 0))
+    vendor.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     server = _Server(config)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     try:
         assert server.ready.wait(30), "the simulator did not start"
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield vendor.origin
     finally:
         vendor.hold_after = None
         server.should_exit = True
