@@ -150,6 +150,8 @@ def _words(field: Schema) -> str:
         words = "`daily` or `size:MB`" if "pattern" in field else field.get("format", "text")
     else:
         words = _TYPES[field["type"]] + _bounds(field)
+        if field["type"] == "object" and field.get("additionalProperties", {}).get("type") != "string":
+            words = "JSON by name"
     return words
 
 
