@@ -150,7 +150,7 @@ def _words(field: Schema) -> str:
         words = "`daily` or `size:MB`" if "pattern" in field else field.get("format", "text")
     else:
         words = _TYPES[field["type"]] + _bounds(field)
-        if field["type"] == "object" and field.get("additionalProperties", {}).get("type") != "string":
+        if field.get("additionalProperties") is True:
             words = "JSON by name"
     return words
 
