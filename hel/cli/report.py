@@ -12,8 +12,12 @@ from hel.collector import Outcome
 from hel.config.auth import GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
-from hel.errors import HelError
+from hel.errors import HelError, NoStartError
 from hel.tick import Tick
+
+_WARNINGS = frozenset(
+    {"question.changed", "cursor.refused", "watermark.missing", "clock.skewed", "refresh_token.not_kept"}
+)
 
 
 class Report:
@@ -60,7 +64,7 @@ class Report:
             self._say(f"  … the rate limit's window is used up; going on in {fields['wait_s']:g} s")
         elif event == "line.skipped":
             self._say(f"  ! an event of {fields['ts']} was left out, its line is {fields['bytes']:,} bytes long")
-        elif event in {"question.changed", "clock.skewed", "refresh_token.not_kept"}:
+        elif event in _WARNINGS:
             self._say(f"  ! {fields.get('because', event)}: {fields['fix']}")
 
     def end(self, outcome: Outcome) -> None:
@@ -93,6 +97,9 @@ class Report:
         return f"would start at {tick.resume or 'the beginning'}"
 
     def _failed(self, error: HelError) -> None:
+        if isinstance(error, NoStartError):
+            self._crossed("start", error)
+            return
         needs_token = isinstance(self._source.auth, OAuth2Auth | GoogleServiceAccountAuth) and not self._minted
         self._crossed("token" if needs_token else "request" if not self._ok() else "events", error)
 

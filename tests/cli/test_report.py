@@ -9,7 +9,7 @@ from hel.cli.report import Report
 from hel.collector import Outcome
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
-from hel.errors import AuthError
+from hel.errors import AuthError, NoStartError, SourceError
 from hel.tick import Tick
 
 APP = {
@@ -33,14 +33,18 @@ def answered(status: int) -> tuple[str, Mapping[str, Any]]:
     return "request.answered", {"status": status, "took_s": 0.1, "rate_limit": None, "rate_remaining": None}
 
 
-def steps(auth: Mapping[str, Any] | None, *heard: tuple[str, Mapping[str, Any]]) -> list[str]:
+def steps(
+    auth: Mapping[str, Any] | None,
+    *heard: tuple[str, Mapping[str, Any]],
+    error: SourceError = AuthError("it was refused", "do this"),  # noqa: B008  # nothing changes it
+) -> list[str]:
     """The report's steps after this, when the tick then fails; a failed one has a minus before it."""
     source = SourceConfig.model_validate({"url": "https://api.example.com/log"} | ({"auth": auth} if auth else {}))
     lines: list[str] = []
     report = Report("audit", source, Secrets(), lines.append)
     for event, fields in heard:
         report.hear(event, fields)
-    report.end(Outcome(failures={"audit": AuthError("it was refused", "do this")}))
+    report.end(Outcome(failures={"audit": error}))
     assert "    fix: do this" in lines
     marks = {"✓": "", "ok": "", "✗": "-", "FAILED": "-"}
     found = [line.split(maxsplit=1) for line in lines if line.split()[0] in marks]
@@ -53,6 +57,10 @@ def test_who_asks_for_a_token_fails_there_until_there_is_one(auth: Mapping[str, 
     assert steps(auth, MINTED) == ["token", "-request"]
     assert steps(auth, MINTED, answered(403)) == ["token", "-request"]
     assert steps(auth, MINTED, answered(200)) == ["token", "request", "-events"]
+
+
+def test_who_has_nowhere_to_start_fails_before_any_token_is_asked_for() -> None:
+    assert steps(APP, error=NoStartError("nothing says where to go on", "do this")) == ["-start"]
 
 
 @pytest.mark.parametrize("auth", SEND_WHAT_THEY_HAVE, ids=lambda auth: auth["type"] if auth else "none")
