@@ -18,9 +18,10 @@ from hel.config.source import SourceConfig
 from hel.envelope import Envelope
 from hel.paging.pager import Ending, Events, Pager
 from hel.paging.place import Asking
-from hel.paging.question import BY_TIME, Question
+from hel.paging.question import Question
 from hel.paging.strategies import Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
 from hel.paging.walk import Span, Walks
+from hel.records import BY_TIME
 from hel.timestamps import written_start
 
 
@@ -40,7 +41,7 @@ def question(source: SourceConfig) -> Question:
         follows_links=not isinstance(pages, NoPagination),
         body=source.body if is_get else {**size, **source.body},
         start_format=form,
-        pages_by="" if isinstance(pages, LinkHeaderPagination | NoPagination) else pages.strategy,
+        pages_by=_pages_by(source),
         goes_by=_goes_by(source),
     )
 
@@ -50,6 +51,13 @@ def start_format(source: SourceConfig) -> str | None:
     if (mark := source.watermark) is not None:
         return mark.param_format or mark.format
     return source.from_format if source.window is None else source.window.format
+
+
+def _pages_by(source: SourceConfig) -> str:
+    """What its stored places are good for, so that they are not taken for others."""
+    pages = source.pagination
+    strategy = "" if isinstance(pages, LinkHeaderPagination | NoPagination) else pages.strategy
+    return strategy if source.window is None else f"{strategy} window"
 
 
 def _goes_by(source: SourceConfig) -> str:
@@ -72,9 +80,10 @@ def pager(source: SourceConfig) -> Pager:
 
 
 def _full_page(pages: Pagination, asked: Question) -> int:
-    """How many events a page must have so that it does not end a tick; 0 where short pages don't."""
-    if getattr(pages, "end_on", None) != "short_page":
-        return 0
+    """How many events a page must have so that it does not end a tick; 0 where none ends it for that."""
+    end_on = getattr(pages, "end_on", None)
+    if end_on != "short_page":
+        return 1 if end_on == "empty_page" else 0
     given = {**asked.body, **asked.parameters}
     limit = str(getattr(pages, "limit", None) or given.get(getattr(pages, "limit_param", "limit"), ""))
     return int(limit) if limit.isdecimal() else 0

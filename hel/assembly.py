@@ -25,6 +25,7 @@ from hel.poller import Pace
 from hel.recovery import Recovery
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
+from hel.timestamps import grain_of
 from hel.transport.client import Bounds
 
 
@@ -152,5 +153,7 @@ _BLUR_S = 60.0
 def keep(source: SourceConfig) -> Keep:
     """How much of what it delivered is remembered; all of it where a start over goes back to the very beginning."""
     by = walks(source)
-    overlap_s = by.overlap + _BLUR_S if by else math.inf if question(source).has_end else source.overlap_secs
+    asked = question(source)
+    blur_s = _BLUR_S + grain_of(by.form if by else asked.start_format or "")
+    overlap_s = by.overlap + blur_s if by else math.inf if asked.has_end else source.overlap_secs + blur_s
     return Keep(source.dedupe.capacity if source.dedupe else 0, overlap_s, walks=by is not None)

@@ -6,6 +6,7 @@ the top-level array, or the one array among the names that APIs use; anything el
 
 import codecs
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -32,10 +33,11 @@ class Envelope:
 
     def __init__(self, body: bytes, paths: Iterable[str] = ()) -> None:
         self._body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
+        self._is_nothing = self._body.strip(b" \t\r\n") in {b"", b"null"}
         self._is_object = self._body.lstrip(b" \t\r\n").startswith(b"{")
         if self._is_object:
             json_text.check_text(self._body)
-            json_text.check_objects(self._body)
+            json_text.check_size(self._body)
         self._paths = tuple(paths)
         self._found: dict[str, bytes] | None = None
 
@@ -50,6 +52,8 @@ class Envelope:
         Raises:
             ReplyError: There is no such array, or an item of it is no object.
         """
+        if may_be_missing and self._is_nothing:
+            return []
         if path is None and (is_bare or not self._is_object):
             return json_text.split(self._body)
         if path is not None and not self._is_object:
@@ -60,20 +64,37 @@ class Envelope:
         if raw is None or raw == b"null":
             if may_be_missing:
                 return []
-            raise self._lacks(path)
+            raise self._lacks(path) if raw is None else ReplyError(f"`{path}` in the answer is null", _NULL_FIX)
         if not raw.startswith(b"["):
             raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
         return json_text.split(raw)
+
+    def has(self, path: str) -> bool:
+        """Whether anything stands at a dotted path, be it null."""
+        return self._is_object and self._raw(path) is not None
+
+    def is_written(self, path: str, text: str) -> bool:
+        """Whether the JSON at a dotted path is just this."""
+        return self._raw(path) == text.encode()
 
     def value(self, path: str) -> str | int | float | bool | None:
         """The text, number or boolean at a dotted path; None where there is none.
 
         Raises:
-            ReplyError: It is a number of thousands of digits.
+            ReplyError: It is an array, an object or a number of thousands of digits; or the answer is no object.
         """
-        raw = self._raw(path) if self._is_object else None
+        if self._is_nothing:
+            return None
+        if not self._is_object:
+            raise ReplyError(f"the answer is a top-level array, where nothing can stand at `{path}`", _PATH_FIX)
+        raw = self._raw(path)
+        if raw is not None and _EMPTY.fullmatch(raw):  # some languages write nothing so
+            return None
+        if raw is not None and raw[:1] in {b"{", b"["}:
+            kind = "an array" if raw[:1] == b"[" else "an object"
+            raise ReplyError(f"`{path}` in the answer is {kind}, not a text or number", _PATH_FIX)
         try:
-            return None if raw is None or raw[:1] in {b"{", b"["} else json.loads(raw)
+            return None if raw is None else json.loads(raw)
         except ValueError:
             raise ReplyError(f"`{path}` in the answer is a number longer than any that can be read") from None
 
@@ -86,11 +107,12 @@ class Envelope:
             raise ReplyError(
                 f"the answer holds several arrays, {', '.join(found)}", "say in `events_path` which one has the events"
             )
-        raise ReplyError(f"the answer holds no array of events under a usual name, only {self._keys()}", _FIX)
+        keys, said = self._keys(), self._said()
+        raise ReplyError(f"the answer holds no array of events under a usual name, only {keys}{said}", _FIX)
 
     def _lacks(self, path: str) -> ReplyError:
         shown = self._keys() if self._is_object else "a top-level array" if self._body else "nothing"
-        return ReplyError(f"the answer has no `{path}`: it holds {shown}", _FIX)
+        return ReplyError(f"the answer has no `{path}`: it holds {shown}{self._said()}", _FIX)
 
     def _keys(self) -> str:
         if self._body.count(b":") > json_text.MAX_MEMBERS:
@@ -98,6 +120,12 @@ class Envelope:
         keys = list(json_text.members(self._body.decode()))
         shown = ", ".join(printable(key, 60) for key in keys[:_MOST_KEYS])
         return (f"the keys {shown}" if keys else "no keys") + (", …" if len(keys) > _MOST_KEYS else "")
+
+    def _said(self) -> str:
+        """What an answer that has no events says instead, where that is an error's text."""
+        texts = _peek(("error", "message", "error.message", "error_description"))(self._body) if self._is_object else {}
+        said = [text for raw in texts.values() if raw[:1] == b'"' and isinstance(text := json.loads(raw), str)]
+        return f", and says {printable(said[-1], 200)!a}" if said else ""
 
     def _raw(self, path: str) -> bytes | None:
         if self._found is None:
@@ -110,4 +138,7 @@ def _peek(paths: tuple[str, ...]) -> json_text.Peek:
     return json_text.Peek(paths)
 
 
+_EMPTY = re.compile(rb"\[\s*\]|\{\s*\}")
+_PATH_FIX = "correct the path in `pagination`: names with dots between, such as `meta.next`"
+_NULL_FIX = "if that means that there are no events, set `events_may_be_missing: true`"
 _FIX = "check `url`, or name the dotted path of the array of events in `events_path`"

@@ -5,7 +5,7 @@ The rule: `event` in the line is the text that the API sent, byte for byte.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hel.json_text import Peek
@@ -88,6 +88,18 @@ class LineMaker:
         key = found.get(self._key) if self._key else None
         mark = read_value(found.get(self._mark[0], b"null"), self._mark[1]) if self._mark else None
         return Line(text, None if key == b"null" else key, shown, at, identity, mark)
+
+    def lacking(self, lines: Sequence[Line]) -> frozenset[str]:
+        """The config's keys that name a field which none of these events has."""
+        if not lines:
+            return frozenset()
+        lacks = {
+            "watermark.path": self._mark is not None and all(line.mark is None for line in lines),
+            "dedupe.id_path": self._key is not None and all(line.key is None for line in lines),
+            "transform.id_field": self._id != self._key and all(line.id is None for line in lines),
+            "transform.timestamp_field": all(line.ts is None for line in lines),
+        }
+        return frozenset(key for key, is_lacking in lacks.items() if is_lacking)
 
     def _time(self, found: Mapping[str, bytes]) -> tuple[bytes | None, str | None, float | None]:
         """The event's time as raw JSON, as text, and as epoch seconds."""

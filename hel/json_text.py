@@ -19,7 +19,10 @@ MAX_MEMBERS = 100_000
 """Of one object whose members are read one by one."""
 
 MAX_OBJECTS = 300_000
-"""In one answer, the events' own parts included: a few bytes can unpack into very many of them."""
+"""In one answer, the events' own parts included: a few bytes can unpack into very many of them. Arrays as well."""
+
+MAX_VALUES = 3_000_000
+"""In one answer."""
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
@@ -41,7 +44,7 @@ def split(body: bytes) -> list[bytes]:
     """
     body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
     check_text(body)
-    check_objects(body)
+    check_size(body)
     try:
         events = [bytes(raw) for raw in _pages.decode(body)]
     except (msgspec.DecodeError, RecursionError):
@@ -65,31 +68,30 @@ def check_text(body: bytes) -> None:
         raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
 
 
-def check_objects(body: bytes) -> None:
-    """See whether there are no more objects in it than may be.
+def check_size(body: bytes) -> None:
+    """See whether there are no more objects, arrays and values in it than may be.
 
     Raises:
         ReplyError: There are.
     """
-    if body.count(b"{") > MAX_OBJECTS and _STRING.sub(b"", body).count(b"{") > MAX_OBJECTS:
-        raise ReplyError(
-            f"the answer holds more than {MAX_OBJECTS:,} JSON objects",
-            "lower `limit` under query_params; no page of events is so large",
-            Trouble.TOO_LARGE,
-        )
+    for sign, most, what in (b"{", MAX_OBJECTS, "objects"), (b"[", MAX_OBJECTS, "arrays"), (b",", MAX_VALUES, "values"):
+        if body.count(sign) > most and _STRING.sub(b"", body).count(sign) > most:
+            raise ReplyError(
+                f"the answer holds more than {most:,} JSON {what}",
+                "lower `limit` under query_params; no page of events is so large",
+                Trouble.TOO_LARGE,
+            )
 
 
 def _damaged(how: str) -> ReplyError:
     return ReplyError(f"the answer {how}", trouble=Trouble.DAMAGED)
 
 
-_FIX = "check `url`: it must be an API endpoint that answers with a JSON array of events"
+_FIX = "check `url`: it must be an API endpoint that answers with JSON and an array of events in it"
 
 
 def _split_slowly(text: str) -> Iterator[str]:
     """Split an array with the standard library's scanner, which accepts all of JSON."""
-    if text.count("[") > MAX_OBJECTS:
-        raise ReplyError(f"the answer holds more than {MAX_OBJECTS:,} JSON arrays", _FIX, Trouble.TOO_LARGE)
     at = _skip(text, 0)
     if text[at : at + 1] != "[":
         raise ReplyError(f"the answer is no JSON array of events: it starts with {_shown(text[at:])}", _FIX)

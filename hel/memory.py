@@ -102,7 +102,7 @@ class Memory:
         keys, ids, met = bytearray(), bytearray(), bytearray()
         newest, reached = (self.checkpoint.newest_at, self.checkpoint.newest), self.checkpoint.reached
         for event, line in made:
-            newest = _newer(newest, line)
+            newest = _newer(newest, line, max(received_at, page.as_of or 0.0))
             reached = _later(reached, line.mark)
             key = key_of(event)
             identity, is_known = self._recognise(line)
@@ -131,7 +131,7 @@ class Memory:
             None,
             skipped=tuple(skipped),
             until_at=until_at,
-            unmarked=sum(line.mark is None for _, line in made) if self._walks in {"time", "number"} else 0,
+            lacks=maker.lacking([line for _, line in made]),
         )
         if self._whole_ticks and not last:
             return batch
@@ -186,6 +186,8 @@ class Memory:
         """Stand behind a page."""
         stood = self.checkpoint
         watermark, walk_to = stood.watermark, stood.walk_to
+        if walk_to is not None and page.as_of is not None:  # this machine's clock may be ahead of the API's
+            walk_to = min(walk_to, page.as_of)
         if self._walks is not None and page.next is None and page.fault is None:
             met = walk_to if self._walks == "window" else reached
             latest = math.inf if self._walks == "number" else now  # an event of the future does not move it there
@@ -226,10 +228,13 @@ class Memory:
             self._beyond.clear()
 
 
-def _newer(newest: tuple[float | None, str | None], line: Line) -> tuple[float | None, str | None]:
+def _newer(newest: tuple[float | None, str | None], line: Line, now: float) -> tuple[float | None, str | None]:
+    """The newer one; what is dated in the future says nothing of how far the source came, unless it is all there is."""
     if line.at is None:
         return newest if newest[0] is not None or line.ts is None else (None, line.ts)
-    return newest if newest[0] is not None and newest[0] >= line.at else (line.at, line.ts)
+    if newest[0] is None or newest[0] > now >= line.at:
+        return line.at, line.ts
+    return newest if newest[0] >= line.at or line.at > now else (line.at, line.ts)
 
 
 def _later(one: float | None, other: float | None) -> float | None:

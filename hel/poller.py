@@ -4,6 +4,7 @@ A tick ends at the pager's word, at `max_pages`, or with a SourceError; whatever
 and the next tick goes on behind it. There are never two ticks of one source at once.
 """
 
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from hel.recovery import Recovery
 from hel.schedule import first_start, next_start
 from hel.starts import Starts
 from hel.telemetry.log import Log
-from hel.tick import Tick, say_skipped, say_unmarked
+from hel.tick import Tick, say_lacking, say_skipped
 
 _REPLY_FIX = (
     "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
@@ -110,7 +111,7 @@ class Poller:
         self._log = log
         self._expected = FULL_PAGE
         self._said_behind = False
-        self._said_unmarked = False
+        self._said_lacking: frozenset[str] = frozenset()
         self._deadline = Deadline(pace.tick_timeout_s)
         self._starts = Starts(name, memory, recovery, queue, self._deadline, log)
 
@@ -169,6 +170,7 @@ class Poller:
             ) from None
         finally:
             tick.stand(self._memory.checkpoint)
+            tick.unnamed = self._pager.unnamed if tick.pages else ""
             tick.took_s = self._clock.monotonic() - started
         self._say_ended(tick)
         return tick
@@ -185,13 +187,15 @@ class Poller:
         """Follow pages to their end; whether there may be more behind it, which is so where a window was read."""
         if self._walks is not None and not self._starts.is_under_way and not await self._begin_walk(tick, now):
             return False
+        walk_to = self._memory.checkpoint.walk_to
         request = await self._start(tick)
         while request is not None:
             if tick.pages == self._pace.max_pages:
                 tick.behind = True
                 return False
             request = await self._take(request, tick)
-        return self._walks is not None and self._walks.span is not None
+        span = None if self._walks is None else self._walks.span
+        return span is not None and walk_to is not None and walk_to < math.floor(now - span.lag_s)
 
     async def _begin_walk(self, tick: Tick, now: float) -> bool:
         """Stand where the next walk begins; False where nothing is due, or nothing more may be asked in this tick."""
@@ -208,7 +212,7 @@ class Poller:
             await self._starts.at_question()
         try:
             return await self._take(self._pager.first(self._memory.checkpoint), tick)
-        except RefusedError as error:
+        except (RefusedError, ReplyError, UnreachableError) as error:
             await self._starts.after(error, self._clock.now())
         return await self._take(self._pager.first(self._memory.checkpoint), tick)
 
@@ -224,9 +228,9 @@ class Poller:
         self._expected = self._expected.or_more(len(page.events), max(len(batch.lines), len(reply.body)))
         tick.add(page, batch)
         say_skipped(batch, self._log)
-        if page.events and batch.unmarked == len(page.events) and not self._said_unmarked:
-            self._said_unmarked = True
-            say_unmarked(page, self._log)
+        for key in sorted(batch.lacks - self._said_lacking):
+            say_lacking(key, self._log)
+        self._said_lacking |= batch.lacks
         self._log.debug(
             "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
         )

@@ -55,7 +55,7 @@ class Recorder:
         self._number += 1
         path = self._directory / f"{self._number:06}{_SUFFIX}"
         head = [
-            f"{request.method} {request.written}",
+            f"{request.method} {redacted(request.written)}",
             f"received {utc_text(reply.received_at)}",
             f"HTTP {reply.status}",
         ]

@@ -99,6 +99,7 @@ class Page:
         finished: True when a bounded query has been read to its end and nothing more will come.
         again: True when the next tick asks for this very page again, to see what was added to it.
         fault: What ends the tick once the events are handed over; None where nothing is wrong.
+        as_of: The API's own time, epoch seconds: it tells of nothing later. None where it does not say.
     """
 
     events: list[bytes]
@@ -107,6 +108,16 @@ class Page:
     finished: bool = False
     again: bool = False
     fault: SourceError | None = None
+    as_of: float | None = None
+
+
+BY_TIME = "time"
+"""What a watermark is that is a time; see `paging.question`."""
+
+
+def kind_of(question: str) -> str:
+    """What the watermark is that stands beside a question's digest: `time`, `number:PATH`, or empty for none."""
+    return question.partition(" ")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +125,7 @@ class Checkpoint:
     """Where a source stands, once everything before it has been delivered.
 
     Attributes:
-        question: Digest of `url`, `from` and `query_params`; `resume` answers only this question.
+        question: Digest of what is asked, and what its watermark is; `resume` answers only this question.
         resume: The URL at which the next tick starts, or None to start with the question itself.
         newest: The newest delivered event's own time, as the event's text; None before the first one.
         newest_at: The same in epoch seconds, or None where the text is no time.
@@ -124,6 +135,7 @@ class Checkpoint:
         updated_at: When this was written, epoch seconds.
         watermark: For a source that walks: all before it is delivered, epoch seconds or a number; None at first.
         reached: For a source that walks by a watermark: the newest that was met.
+        known_from: From which time or number on all that was delivered is remembered; None for all of it.
         walk_to: How far at most the watermark will move when the walk under way is complete; None for any way.
     """
 
@@ -137,6 +149,7 @@ class Checkpoint:
     updated_at: float = 0.0
     watermark: float | None = None
     reached: float | None = None
+    known_from: float | None = field(default=None, compare=False)  # the state says it of itself
     walk_to: float | None = None
 
 
@@ -171,7 +184,7 @@ class Batch:
         checkpoint: Committed with the lines, or None where they do not move it.
         skipped: What was left out for its length.
         until_at: For a source that walks: a walk that begins behind this does not meet the lines again.
-        unmarked: How many events of the page lack the watermark that the source goes by.
+        lacks: Keys of the config that name a field which no event of the page has.
     """
 
     source: str
@@ -185,7 +198,7 @@ class Batch:
     is_new_ground: bool = False
     skipped: tuple[Skipped, ...] = ()
     until_at: float | None = None
-    unmarked: int = 0
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

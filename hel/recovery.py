@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hel.errors import NoStartError, RefusedError
-from hel.paging.question import BY_TIME, Question
+from hel.errors import NoStartError, RefusedError, Trouble, TroubleError
+from hel.paging.question import Question, proven_at
 from hel.paging.walk import Walks
-from hel.records import Checkpoint
+from hel.records import BY_TIME, Checkpoint, kind_of
 
 CHANGED = "what the source asks (`url`, `from`, `query_params`, …) is not what the stored place answers"
 
@@ -66,22 +66,32 @@ class Recovery:
         return self.walks.begin(stood, now)
 
     def _watermark_of(self, stood: Checkpoint) -> float | None:
-        if not stood.events:
+        """What the newest event's time says instead of a watermark of another kind; None for the beginning."""
+        never_complete = kind_of(stood.question) != "" and stood.resume is not None and stood.watermark is None
+        if not stood.events or never_complete:
             return None
-        if self.question.goes_by != BY_TIME or stood.newest_at is None:
+        proven = proven_at(stood)
+        if self.question.goes_by != BY_TIME or proven is None:
             raise NoStartError(
                 "the source goes by another watermark than before, and nothing says where to go on by it",
                 f"say it: `hel state set {self.source} watermark VALUE`; or collect and deliver all of it anew: "
                 f"`hel state reset {self.source}`",
             )
-        return min(stood.newest_at, stood.updated_at)
+        return proven
 
-    def concerns(self, error: RefusedError, stood: Checkpoint) -> bool:
-        """Whether it may be the cursor that was refused, and not the question itself."""
+    def concerns(self, error: TroubleError | RefusedError, stood: Checkpoint) -> bool:
+        """Whether it may be the cursor that was refused, and not the question itself.
+
+        A walk is begun again at no cost, so any refusal in its middle may be; some APIs say so with a 403, or a 200.
+        """
+        if isinstance(error, RefusedError):
+            may_be = self.walks is not None or error.status in _CURSOR_REFUSED
+        else:
+            may_be = self.walks is not None and error.trouble in {Trouble.FOREIGN, Trouble.PASSING}
         asked_anew = {None, self.question.first_place, self.question.overlap_place(stood, self.overlap_s)}
-        return error.status in _CURSOR_REFUSED and stood.resume not in asked_anew
+        return may_be and stood.resume not in asked_anew
 
-    def start_refused(self, error: RefusedError, stood: Checkpoint, now: float) -> Checkpoint:
+    def start_refused(self, error: TroubleError | RefusedError, stood: Checkpoint, now: float) -> Checkpoint:
         """Where to start instead of a cursor that was refused.
 
         Raises:
@@ -94,7 +104,7 @@ class Recovery:
                 refused,
                 f"`hel state reset {self.source}` starts anew and delivers again; `hel state set {self.source} resume "
                 "URL` moves it; with `on_cursor_error: resume` Hel goes on by itself",
-                error.status,
+                error.status if isinstance(error, RefusedError) else 0,
             )
         if self.walks is not None:
             start = self.start_walk(replace(stood, resume=None, walk_to=None), now)
@@ -105,6 +115,11 @@ class Recovery:
         """What to do about a start over: nothing, and why that is so."""
         if not start.events:
             return "nothing to do: nothing was delivered before"
+        if self.walks is not None and self.walks.span is None:
+            return (
+                "nothing to do unless each tick says so: nothing is delivered again that was before; if it comes "
+                "with each, the API bounds how far one listing goes: use `window` with a small `max_secs`"
+            )
         left_out = "of what it delivered before" if start.resume else "of what it is known to have delivered"
         return (
             f"nothing to do: {left_out}, nothing is delivered again; "

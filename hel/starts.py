@@ -6,12 +6,15 @@ Only what is committed can be recalled, so before the source stands somewhere el
 import anyio.to_thread
 
 from hel.deadline import Deadline
-from hel.errors import RefusedError
+from hel.errors import RefusedError, ReplyError, Trouble, UnreachableError
 from hel.memory import Memory
 from hel.queue import BatchQueue
 from hel.records import Checkpoint
 from hel.recovery import CHANGED, Recovery
 from hel.telemetry.log import Log
+
+_STUCK = 5
+"""Ticks that end with a 5xx at the same place of a walk before it is begun again."""
 
 
 class Starts:
@@ -35,6 +38,8 @@ class Starts:
         self._queue = queue
         self._deadline = deadline
         self._log = log
+        self._failed_at: str | None = None
+        self._failures = 0
 
     @property
     def is_under_way(self) -> bool:
@@ -60,7 +65,7 @@ class Starts:
         if self._recovery.is_changed(checkpoint):
             await self._start_over("question.changed", CHANGED, self._recovery.start_changed(checkpoint))
 
-    async def after(self, error: RefusedError, now: float) -> None:
+    async def after(self, error: RefusedError | ReplyError | UnreachableError, now: float) -> None:
         """Stand elsewhere if it may be the stored cursor that was refused.
 
         Raises:
@@ -68,10 +73,20 @@ class Starts:
             NoStartError: Every other start would lose or repeat events.
         """
         checkpoint = self._memory.checkpoint
+        if isinstance(error, UnreachableError) and not self._is_stuck(error, checkpoint):
+            raise error
         if self._memory.is_new_ground or not self._recovery.concerns(error, checkpoint):
             raise error
         start = self._recovery.start_refused(error, checkpoint, now)
         await self._start_over("cursor.refused", error.message, start)
+
+    def _is_stuck(self, error: UnreachableError, checkpoint: Checkpoint) -> bool:
+        """Whether the API fails at this very place, tick after tick, as some do at a cursor that is too old."""
+        if error.trouble is not Trouble.PASSING:
+            return False
+        self._failures = self._failures + 1 if self._failed_at == checkpoint.resume else 1
+        self._failed_at = checkpoint.resume
+        return self._failures >= _STUCK
 
     async def stand(self, start: Checkpoint) -> None:
         """Stand there, and know what was delivered from there on."""

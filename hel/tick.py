@@ -21,6 +21,8 @@ class Tick:
         took_s: From the start to the last page.
         behind: `max_pages` ended it, and there is more.
         finished: The source was finished, or is now.
+        watermark: Before which all is delivered, for a source that goes by one.
+        unnamed: The config's key of what no page had, though it says where the next one is; empty for none.
     """
 
     pages: int = 0
@@ -33,6 +35,8 @@ class Tick:
     took_s: float = 0.0
     behind: bool = False
     finished: bool = False
+    watermark: float | None = None
+    unnamed: str = ""
 
     def add(self, page: Page, batch: Batch) -> None:
         """Count a page that was handed over."""
@@ -45,16 +49,22 @@ class Tick:
         """Take over where the source stands at the end."""
         self.newest, self.newest_at = checkpoint.newest, checkpoint.newest_at
         self.resume, self.finished = checkpoint.resume, checkpoint.finished
+        self.watermark = checkpoint.watermark
 
 
-def say_unmarked(page: Page, log: Log) -> None:
-    """Say that the watermark can't move."""
-    log.warning(
-        "watermark.missing",
-        events=len(page.events),
-        fix="no event of the page has a value at `watermark.path` that is written as `watermark.format` says: correct "
-        "them; until then each tick asks for the same events again and leaves out what was delivered",
-    )
+_LACKING = {
+    "watermark.path": "no event has a value there that is written as `watermark.format` says: correct the two; until "
+    "then each tick asks for the same events again and leaves out what was delivered",
+    "dedupe.id_path": "no event has anything there: correct it; until then an event is known by its whole text alone",
+    "transform.id_field": "no event has anything there: correct it; until then `meta` is empty",
+    "transform.timestamp_field": "no event has a time that is known: name its field there, and `timestamp_format` "
+    "where it is a number; until then `ts` is the time of collection",
+}
+
+
+def say_lacking(key: str, log: Log) -> None:
+    """Say that a key of the config names a field which no event has, and what follows."""
+    log.warning("field.missing", key=key, fix=_LACKING[key])
 
 
 def say_skipped(batch: Batch, log: Log) -> None:

@@ -59,13 +59,22 @@ def is_pattern(form: str) -> bool:
     return "%" in form
 
 
+_DAYS_END = 86_399.0
+
+
+def grain_of(form: str) -> float:
+    """By how many seconds a time that is written so may be rounded down: a day's worth for `%Y-%m-%d`."""
+    written = parse_text(write_value(_DAYS_END, form), form) if is_pattern(form) else None
+    return 0.0 if written is None else _DAYS_END - written
+
+
 def parse_text(text: str, form: str) -> float | None:
     """What a parameter's text says: epoch seconds, or the number itself; None where it is not written so."""
     if not is_pattern(form):
         return read_value(json.dumps(text).encode(), form)
     try:
         return datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()
-    except ValueError:
+    except (ValueError, re.error):  # the same field twice is an error of its pattern's
         return None
 
 
@@ -84,9 +93,15 @@ def write_value(value: float, form: str) -> str:
     return str(math.floor(max(0.0, value) * (1000 if form == "epoch_ms" else 1)))
 
 
+_COMPLETE = re.compile(r"[0-9]([Zz]|[+-][0-9]{2}:[0-9]{2})$")
+"""RFC 3339 with its offset; some readers of ISO 8601 take less."""
+
+
 def written_start(text: str, form: str) -> str:
     """A start time as a parameter takes it: RFC 3339 is rewritten, what is written so already stays as it is."""
-    if form in {"rfc3339", "number"} or parse_text(text, form) is not None:
-        return text
     at = parse_time(text)
+    if form == "number" or (form == "rfc3339" and _COMPLETE.search(text)):
+        return text
+    if form != "rfc3339" and parse_text(text, form) is not None:
+        return text
     return text if at is None else write_value(at, form)

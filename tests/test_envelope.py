@@ -27,9 +27,9 @@ def test_several_usual_arrays_are_no_guess() -> None:
 
 
 def test_an_envelope_without_events_is_an_error_that_shows_its_keys_and_never_an_event() -> None:
-    with pytest.raises(ReplyError, match="only the keys error, items, x") as caught:
-        Envelope(b'{"error":"secret text","items":{"a":1},"x":[]}').events(None)
-    assert "secret" not in str(caught.value)
+    with pytest.raises(ReplyError, match="only the keys ok, error, items, x, and says 'not_authed'") as caught:
+        Envelope(b'{"ok":false,"error":"not_authed","items":{"a":"its text"},"x":[]}').events(None)
+    assert "its text" not in str(caught.value)
     with pytest.raises(ReplyError, match="only no keys"):
         Envelope(b"{}").events(None)
 
@@ -39,7 +39,21 @@ def test_a_dotted_path_leads_to_them(body: bytes) -> None:
     assert Envelope(body).events("a.b") == EVENTS
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"a":null}', b'{"a":{"b":null}}', b'{"a":[]}', b'{"a":{"c":[]}}'])
+def test_null_where_the_events_should_be_names_the_key_that_allows_it() -> None:
+    with pytest.raises(ReplyError, match=r"`a\.b` in the answer is null .*`events_may_be_missing: true`"):
+        Envelope(b'{"a":{"b":null}}').events("a.b")
+    assert Envelope(b'{"a":{"b":null}}').events("a.b", may_be_missing=True) == []
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"null"])
+def test_an_answer_of_nothing_is_no_events_where_they_may_be_missing(body: bytes) -> None:
+    for path in (None, "a"):
+        assert Envelope(body).events(path, may_be_missing=True) == []
+        with pytest.raises(ReplyError):
+            Envelope(body).events(path)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"a":null}', b'{"a":[]}', b'{"a":{"c":[]}}'])
 def test_where_the_path_leads_nowhere_is_an_error_unless_the_api_leaves_it_out_when_there_are_none(body: bytes) -> None:
     with pytest.raises(ReplyError, match=r"the answer has no `a\.b`: it holds "):
         Envelope(body).events("a.b")
@@ -58,7 +72,9 @@ def test_values_beside_the_events_are_read_by_their_path() -> None:
     assert [envelope.value(path) for path in ("a.next", "a.more", "a.n", "a.z", "b", "a.next.z")] == [
         "xé", True, None, None, None, None,
     ]  # fmt: skip
-    assert Envelope(b"[]").value("a") is None
+    with pytest.raises(ReplyError, match="top-level array, where nothing can stand at `a`"):
+        Envelope(b"[]").value("a")
+    assert Envelope(b" ").value("a") is None
 
 
 @pytest.mark.parametrize(
@@ -97,6 +113,10 @@ JSON = st.recursive(
 def test_any_object_is_read_as_the_standard_library_reads_it(data: dict[str, object]) -> None:
     envelope = Envelope(json.dumps(data).encode())
     for name, value in data.items():
-        assert envelope.value(name) == (None if isinstance(value, list | dict) else value)
+        if value and isinstance(value, list | dict):
+            with pytest.raises(ReplyError, match="not a text or number"):
+                envelope.value(name)
+        else:
+            assert envelope.value(name) == (None if isinstance(value, list | dict) else value)
         if isinstance(value, list) and all(isinstance(item, dict) for item in value):
             assert [json.loads(event) for event in envelope.events(name)] == value

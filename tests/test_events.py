@@ -151,3 +151,13 @@ def test_a_time_that_is_a_number_becomes_rfc_3339_where_its_format_says_so(event
 def test_the_watermark_of_a_line_is_not_its_time() -> None:
     line = LineMaker(("source", "a"), "/", mark=("id", "number")).line(b'{"id":"7","ts":"2026-05-01T12:00:00Z"}', 0.0)
     assert (line.mark, line.at, line.ts) == (7.0, 1_777_636_800.0, "2026-05-01T12:00:00Z")
+
+
+def test_a_key_that_names_a_field_which_no_event_has_is_known() -> None:
+    maker = LineMaker(("source", "a"), "/", "at", "name", "id", ("n", "number"))
+    bare, whole = maker.line(b"{}", 0.0), maker.line(b'{"at":"2026-05-01","name":"x","id":1,"n":2}', 0.0)
+    keys = {"watermark.path", "dedupe.id_path", "transform.id_field", "transform.timestamp_field"}
+    assert maker.lacking([bare, bare]) == keys
+    assert maker.lacking([bare, whole]) == frozenset()
+    assert maker.lacking([]) == frozenset()
+    assert LineMaker(("source", "a"), "/").lacking([bare]) == {"transform.timestamp_field"}

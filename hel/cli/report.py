@@ -14,10 +14,9 @@ from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
 from hel.errors import HelError, NoStartError
 from hel.tick import Tick
+from hel.timestamps import utc_text
 
-_WARNINGS = frozenset(
-    {"question.changed", "cursor.refused", "watermark.missing", "clock.skewed", "refresh_token.not_kept"}
-)
+_WARNINGS = frozenset({"question.changed", "cursor.refused", "field.missing", "clock.skewed", "refresh_token.not_kept"})
 
 
 class Report:
@@ -65,7 +64,7 @@ class Report:
         elif event == "line.skipped":
             self._say(f"  ! an event of {fields['ts']} was left out, its line is {fields['bytes']:,} bytes long")
         elif event in _WARNINGS:
-            self._say(f"  ! {fields.get('because', event)}: {fields['fix']}")
+            self._say(f"  ! {fields.get('because') or fields.get('key') or event}: {fields['fix']}")
 
     def end(self, outcome: Outcome) -> None:
         """Say what came, what is left of the rate limit, and where the next tick would start."""
@@ -75,6 +74,11 @@ class Report:
             self._crossed("output", outcome.output)
         for tick in outcome.ticks.values():
             self._passed("events", in_words(tick))
+            if tick.unnamed and tick.events + tick.duplicates:
+                self._say(
+                    f"  ! no page had anything at `{tick.unnamed}`: right if there was one page only; if this log has "
+                    "more, the path is wrong and the rest is not collected"
+                )
             if tick.pages and not (tick.events or tick.duplicates or tick.skipped):
                 self._say(
                     "    no events: the time range or a filter may exclude them; try without `from` and `filter` first"
@@ -91,9 +95,10 @@ class Report:
         window, mark = self._source.window, self._source.watermark
         if tick.resume is None and window is not None:
             return f"would start {window.overlap_secs:g} s before the end of this one's last window"
-        if tick.resume is None and mark is not None and tick.newest is not None:
-            unit = "" if mark.format == "number" else " s"
-            return f"would start {mark.overlap_secs:g}{unit} before the newest event"
+        if tick.resume is None and mark is not None and tick.watermark is not None:
+            is_number = mark.format == "number"
+            what = f"{tick.watermark:.0f}" if is_number else f"{utc_text(tick.watermark)}, the newest event's time"
+            return f"would start {mark.overlap_secs:g}{'' if is_number else ' s'} before {what}"
         return f"would start at {tick.resume or 'the beginning'}"
 
     def _failed(self, error: HelError) -> None:

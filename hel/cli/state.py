@@ -15,8 +15,7 @@ from hel.cli.account import age
 from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import load_global, source_names
 from hel.errors import ConfigError
-from hel.paging.question import BY_TIME, kind_of
-from hel.records import Checkpoint
+from hel.records import BY_TIME, Checkpoint, kind_of
 from hel.state import transfer
 from hel.state.lock import StateLock
 from hel.state.schema import check_file
@@ -118,12 +117,20 @@ def _changed(checkpoint: Checkpoint, key: str, value: str) -> Checkpoint:
             raise ConfigError(f"newest takes a time such as 2026-05-01T12:00:00Z, not {value!r}")
         return replace(checkpoint, newest=value, newest_at=at)
     if key == "watermark":
-        at, number = parse_time(value), parse_text(value, "number")
+        number = parse_text(value, "number")
+        at = parse_time(value) if number is None else None
         if at is None and number is None:
             raise ConfigError(f"watermark takes a time such as 2026-05-01T12:00:00Z, or a number, not {value!r}")
         kind, mark = ("", number) if at is None else (f" {BY_TIME}", at)
         return replace(
-            checkpoint, question=kind, resume=None, watermark=mark, reached=None, walk_to=None, finished=False
+            checkpoint,
+            question=kind,
+            resume=None,
+            watermark=mark,
+            reached=None,
+            known_from=None,
+            walk_to=None,
+            finished=False,
         )
     if key == "finished":
         if value not in {"true", "false"}:

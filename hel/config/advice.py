@@ -1,15 +1,40 @@
 """What is valid and yet not wise: advice for a person, none of it an error."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from hel.config.pagination import OffsetPagination, PageOffsetPagination
+from hel import okta
+from hel.config.auth import OAuth2Auth
+from hel.config.pagination import LinkHeaderPagination, NoPagination, OffsetPagination, PageOffsetPagination
 from hel.config.problems import Problem
 from hel.config.source import SourceConfig
+
+
+def misplaced_secrets(source: SourceConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What looks like a secret and stands where none belongs: its keys, and the secret."""
+    places: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [
+        (("headers",), source.headers),
+        (("query_params",), source.query_params),
+        (("body",), source.body),
+    ]
+    if isinstance(source.auth, OAuth2Auth):
+        places.append((("auth", "extra_params"), source.auth.extra_params))
+    for keys, texts in places:
+        for name, text in texts.items():
+            if isinstance(text, str) and len(text) >= _SHORTEST and _SECRET.search(name):
+                yield (*keys, name), text
 
 
 def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
     """What its user would want to know before the first event."""
     here = ("sources", name)
+    for keys, _ in misplaced_secrets(source):
+        yield Problem(
+            "a secret does not belong here, where recordings and messages of proxies may show it (use 'auth', such as "
+            "'type: api_key' with 'header', where the API allows it)",
+            (*here, *keys),
+        )
     if isinstance(source.pagination, PageOffsetPagination | OffsetPagination) and source.dedupe is None:
         yield Problem(
             "numbers of pages shift when an event comes between two of them, and what moves to the next page comes "
@@ -17,6 +42,26 @@ def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
             (*here, "pagination"),
         )
     mark, window = source.watermark, source.window
+    pages = source.pagination
+    walks = mark is not None or window is not None
+    if isinstance(pages, LinkHeaderPagination) and pages.lasting is None and not walks and not okta.is_log(source.url):
+        yield Problem(
+            "Hel will ask the last page's link again, which loses events where it does not last, or the newest come "
+            "first (add 'lasting: true' to 'pagination' if the documentation promises that; else 'watermark' or "
+            "'window')",
+            (*here, "pagination"),
+        )
+    if isinstance(pages, NoPagination) and walks:
+        yield Problem(
+            "what the API cuts off is lost: this is for one that answers with all there is (else say in 'strategy' how "
+            "its pages follow each other)",
+            (*here, "pagination", "strategy"),
+        )
+    if mark is not None and source.from_ is None and mark.template.strip() != "{}" and " " in mark.template.strip():
+        yield Problem(
+            "without 'from' the first tick asks without this template, and what else it asks for (add 'from')",
+            (*here, "watermark", "template"),
+        )
     if mark is not None and mark.overlap_secs == 0 and mark.format != "number":
         yield Problem(_LATE, (*here, "watermark", "overlap_secs"))
     if window is not None and window.overlap_secs == 0 and window.lag_secs == 0:
@@ -28,5 +73,9 @@ def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
             (*here, "watermark", "format"),
         )
 
+
+_SECRET = re.compile(r"(?i)(key|token|secret|password|passwd|signature|credential)s?$")
+_SHORTEST = 12
+"""Characters; what is shorter is a word, and would be hidden wherever it stands."""
 
 _LATE = "an event that the API shows later than it is dated is lost (leave the key out for ten minutes, or raise it)"

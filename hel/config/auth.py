@@ -16,8 +16,11 @@ from hel.config.section import Conflict, wrong
 
 __all__ = ["AnyAuth", "ApiKeyAuth", "Auth", "BasicAuth", "BearerAuth", "GoogleServiceAccountAuth", "OAuth2Auth"]
 
-_OF_HTTP = frozenset(
-    {"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "dpop", "expect"}
+OF_CREDENTIALS = frozenset({"authorization", "proxy-authorization", "dpop", "cookie"})
+"""Headers that carry one."""
+
+OF_HTTP = frozenset(
+    {"accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "expect"}
     | {"host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "user-agent"}
 )
 """Headers that say how a message is to be read, or that Hel sends for itself."""
@@ -26,7 +29,7 @@ _USERNAME = re.compile(r"[^\x00-\x1f\x7f:\ud800-\udfff]{0,256}")
 
 
 def _check_key_header(name: str) -> str:
-    if name.lower() in _OF_HTTP:
+    if name.lower() in OF_HTTP | {"dpop"}:
         raise wrong("this header can't hold a key (name the one that the API's documentation does)")
     return name
 

@@ -21,9 +21,10 @@ _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 _FOUR_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"[^.\x00-\x1f\"\\\ud800-\udfff]+(\.[^.\x00-\x1f\"\\\ud800-\udfff]+)*")
+_DOTTED = re.compile(r"(?!\$\.)(?!.*\[[0-9*]*\])[^.\x00-\x1f\"\\\ud800-\udfff]+(\.[^.\x00-\x1f\"\\\ud800-\udfff]+)*")
 _PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # a token, RFC 9110 §5.1
 _WHOLE_TEXT = re.compile(r"[^\ud800-\udfff]*")
 _LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
@@ -224,10 +225,14 @@ EnvName = Annotated[
     str,
     _check_text("expected the NAME of an environment variable, not its value (letters, digits, '_')", _ENV_NAME),
 ]
-Dotted = Annotated[str, _check_text("expected a dotted path into the event, such as 'uuid' or 'actor.id'", _DOTTED)]
+Dotted = Annotated[
+    str,
+    _check_text("expected names with dots between, such as 'uuid' or 'actor.id', without '$.' and '[0]'", _DOTTED),
+]
 Prefix = Annotated[str, _check_text("expected printable ASCII without spaces at its ends", _PREFIX)]
 Scope = Annotated[str, _check_text("a scope is one word without spaces, such as okta.logs.read", _SCOPE)]
 Label = Annotated[str, _check_text("expected 1 to 256 characters, none of them a control character", _LABEL)]
+HeaderValue = Annotated[str, _check_text("expected printable ASCII without spaces at its ends", _HEADER_VALUE)]
 HeaderName = Annotated[str, _check_text("expected the name of a header, such as X-RateLimit-Reset", _HEADER_NAME)]
 Text = Annotated[str, _check_text("expected text in letters that exist, not half of a surrogate pair", _WHOLE_TEXT)]
 TimeFormat = Annotated[str, AfterValidator(_check_time_format)]

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from hel.config.advice import advice
+from hel.config.advice import advice, misplaced_secrets
 from hel.config.auth import AnyAuth, Auth
 from hel.config.document import Document, Value, read_document
 from hel.config.models import Config, GlobalConfig
@@ -24,6 +24,7 @@ from hel.config.values import EMPTY, UNKNOWN
 from hel.config.words import closest
 from hel.errors import ConfigError
 from hel.telemetry.printable import printable
+from hel.telemetry.redaction import conceal
 
 MAX_VALUES = 500_000
 """The most values that a file's aliases may multiply into."""
@@ -88,7 +89,8 @@ def load(
     secrets = loader.secrets(data, chosen) if with_secrets else {}
     if loader.problems or config is None:
         raise config_error(path, loader.problems)
-    loader.advise(config)
+    if with_secrets:
+        loader.advise(config)
     return Loaded(path, config, secrets, tuple(warning.line(path) for warning in loader.warnings))
 
 
@@ -200,8 +202,10 @@ class _Loader:
         return found
 
     def advise(self, config: Config) -> None:
-        """Note what is valid and yet not wise."""
+        """Note what is valid and yet not wise, and hide the secrets among it."""
         for name, source in config.sources.items():
+            for _, secret in misplaced_secrets(source):
+                conceal(secret, for_good=True)
             self.warnings += [self._placed(warning) for warning in advice(name, source)]
 
     def _placed(self, problem: Problem) -> Problem:

@@ -10,14 +10,22 @@ from hel.config.section import Conflict, Section, wrong
 from hel.timestamps import parse_text, written_start
 
 _MAX_PAGES = "The most pages in one tick; the next tick goes on from there."
-_SHORT_PAGE = "`short_page`: a page with fewer events than asked for (`limit`, here or as a parameter) ends the tick."
+EndOn = Literal["short_page", "empty_page"]
+_SHORT_PAGE = (
+    "What also ends a tick: a page with fewer events than asked for (`limit`, here or as a parameter), or one without "
+    "any; for an API that always names a next page."
+)
 _LASTS = (
     "Whether the last cursor may be asked again at any later time, so that the next tick starts there; "
     "if not, say in `watermark` or `window` where it starts."
 )
 
 
-DEFAULT_LIMIT_PARAM = {"page_offset": "per_page", "offset": "limit"}
+DEFAULT_PARAMS: Mapping[str, Mapping[str, str]] = {
+    "page_offset": {"page_param": "page", "limit_param": "per_page"},
+    "offset": {"offset_param": "offset", "limit_param": "limit"},
+}
+"""What the strategies call their parameters where nobody says it."""
 
 
 class LinkHeaderPagination(Section):
@@ -25,8 +33,13 @@ class LinkHeaderPagination(Section):
 
     strategy: Literal["link_header"] = Field(description="Follow the URL in the Link header.")
     rel: Label = Field("next", description="The relation of the link to follow.")
+    lasting: Flag | None = Field(
+        None,
+        description="Whether the last link may be asked again at any later time, as Okta's and Auth0's; if not, say in "
+        "`watermark` or `window` where the next tick starts.",
+    )
     max_pages: Count = Field(100, description=_MAX_PAGES)
-    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+    end_on: EndOn | None = Field(None, description=_SHORT_PAGE)
 
 
 class NextUrlPagination(Section):
@@ -36,7 +49,7 @@ class NextUrlPagination(Section):
     next_url_path: Dotted = Field(description="Dotted path to that URL, for example `links.next`.")
     lasting: Flag = Field(default=False, description=_LASTS)
     max_pages: Count = Field(100, description=_MAX_PAGES)
-    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+    end_on: EndOn | None = Field(None, description=_SHORT_PAGE)
 
 
 class CursorPagination(Section):
@@ -53,7 +66,7 @@ class CursorPagination(Section):
     )
     lasting: Flag = Field(default=False, description=_LASTS)
     max_pages: Count = Field(100, description=_MAX_PAGES)
-    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+    end_on: EndOn | None = Field(None, description=_SHORT_PAGE)
 
 
 class PageOffsetPagination(Section):
@@ -62,12 +75,10 @@ class PageOffsetPagination(Section):
     strategy: Literal["page_offset"] = Field(description="Count pages, until one is empty.")
     page_param: Label = Field("page", description="The parameter that takes the page's number.")
     first_page: Annotated[int, Field(ge=0, le=1)] = Field(1, description="The number of the first page.")
-    limit_param: Label = Field(
-        DEFAULT_LIMIT_PARAM["page_offset"], description="The parameter that takes the page's size."
-    )
+    limit_param: Label = Field("per_page", description="The parameter that takes the page's size.")
     limit: Count | None = Field(None, description="The page's size; default: the API's.")
     max_pages: Count = Field(100, description=_MAX_PAGES)
-    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+    end_on: EndOn | None = Field(None, description=_SHORT_PAGE)
 
 
 class OffsetPagination(Section):
@@ -75,10 +86,10 @@ class OffsetPagination(Section):
 
     strategy: Literal["offset"] = Field(description="Count events, until a page is empty.")
     offset_param: Label = Field("offset", description="The parameter that takes the number of events to pass over.")
-    limit_param: Label = Field(DEFAULT_LIMIT_PARAM["offset"], description="The parameter that takes the page's size.")
+    limit_param: Label = Field("limit", description="The parameter that takes the page's size.")
     limit: Count | None = Field(None, description="The page's size; default: the API's.")
     max_pages: Count = Field(100, description=_MAX_PAGES)
-    end_on: Literal["short_page"] | None = Field(None, description=_SHORT_PAGE)
+    end_on: EndOn | None = Field(None, description=_SHORT_PAGE)
 
 
 class NoPagination(Section):
@@ -148,13 +159,38 @@ class Window(Section):
     start_param: Label = Field(description="The parameter that takes the start.")
     end_param: Label = Field(description="The parameter that takes the end.")
     format: Literal["rfc3339", "epoch", "epoch_ms"] = Field("rfc3339", description="How both are written, as above.")
-    max_secs: Annotated[float, Field(ge=1, le=604_800, allow_inf_nan=False)] = Field(
+    max_secs: Annotated[float, Field(ge=10, le=604_800, allow_inf_nan=False)] = Field(
         86_400, description="The longest span that is asked for at once."
     )
     lag_secs: SecondsOrZero = Field(0, description="How long ago the end is at least: younger events may be missing.")
     overlap_secs: SecondsOrZero = Field(
-        600, description="How far before the last span's end the next one starts, for events that arrive late."
+        600,
+        description="How far before the last span's end the next one starts, for events that arrive late; part of "
+        "`max_secs`.",
     )
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, Any]) -> Iterator[Conflict]:
+        """Two ends, and a span that reaches beyond its overlap."""
+        start, end = given.get("start_param"), given.get("end_param")
+        if isinstance(start, str) and start == end:
+            yield ("end_param",), "this parameter takes the start already (name the one that takes the end)"
+        most, overlap = (
+            _number(given.get(key), default) for key, default in (("max_secs", 86_400), ("overlap_secs", 600))
+        )
+        if most is not None and most >= 10 and overlap is not None and overlap > most - 2:
+            key = "overlap_secs" if given.get("overlap_secs") is not None else "max_secs"
+            yield (key,), "each span would end where the last one did ('overlap_secs' must be less than 'max_secs')"
+
+
+def _number(value: Any, default: float) -> float | None:
+    """A key's number; None where it is none, which is said elsewhere."""
+    if value is None:
+        return default
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def page_size_param(pagination: Section) -> Mapping[str, int]:
@@ -162,6 +198,10 @@ def page_size_param(pagination: Section) -> Mapping[str, int]:
     if isinstance(pagination, PageOffsetPagination | OffsetPagination) and pagination.limit is not None:
         return {pagination.limit_param: pagination.limit}
     return {}
+
+
+_NAMES_NEXT = frozenset({"link_header", "next_url", "cursor"})
+"""Strategies in which the API itself says whether there is a next page."""
 
 
 def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
@@ -173,6 +213,16 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     pagination, walks = given.get("pagination"), [key for key in ("watermark", "window") if given.get(key) is not None]
     strategy = pagination.get("strategy") if isinstance(pagination, Mapping) else "link_header"
     lasts = isinstance(pagination, Mapping) and is_true(pagination.get("lasting"))
+    if (
+        walks
+        and strategy in _NAMES_NEXT
+        and isinstance(pagination, Mapping)
+        and pagination.get("end_on") == "short_page"
+    ):
+        yield (
+            ("pagination", "end_on"),
+            f"a page that the API cuts short would end a walk before its end (remove it: '{strategy}' names the end)",
+        )
     if len(walks) > 1:
         yield ("window",), "there is a watermark, too (keep the one that the API takes)"
     if strategy in ("page_offset", "offset") and not walks:
@@ -187,6 +237,7 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
         )
     yield from _start_conflicts(given, walks)
     yield from _size_conflicts(given)
+    yield from _given_twice(given)
     if lasts and walks:
         yield ("pagination", "lasting"), f"a cursor that lasts needs no '{walks[0]}' (keep one of the two)"
 
@@ -196,9 +247,43 @@ def _size_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     pages = given.get("pagination")
     if not isinstance(pages, Mapping) or pages.get("end_on") != "short_page" or pages.get("limit") is not None:
         return
-    name = pages.get("limit_param") or DEFAULT_LIMIT_PARAM.get(str(pages.get("strategy")), "limit")
+    name = pages.get("limit_param") or DEFAULT_PARAMS.get(str(pages.get("strategy")), {}).get("limit_param", "limit")
     if not any(isinstance(asked := given.get(key), Mapping) and name in asked for key in ("query_params", "body")):
         yield ("pagination", "end_on"), f"how many events make a full page? (add '{name}' to 'query_params')"
+
+
+def _own_parameters(given: Mapping[str, Any]) -> Iterator[tuple[Conflict, str]]:
+    """The parameters that Hel sets itself: the key that names each, and the name."""
+    pages = given.get("pagination")
+    strategy = str(pages.get("strategy")) if isinstance(pages, Mapping) else ""
+    for section, key in (
+        *(("watermark", "param"), ("window", "start_param"), ("window", "end_param")),
+        *(("pagination", key) for key in ("page_param", "offset_param", "cursor_param", "limit_param")),
+    ):
+        named = given.get(section)
+        if isinstance(named, Mapping):
+            name = named.get(key) or (DEFAULT_PARAMS.get(strategy, {}).get(key) if section == "pagination" else None)
+            if isinstance(name, str) and not (key == "limit_param" and named.get("limit") is None):
+                yield ((section, key), f"'{section}.{key}' sends this parameter"), name
+
+
+def _given_twice(given: Mapping[str, Any]) -> Iterator[Conflict]:
+    """What Hel sets stands nowhere else, where one of the two would be replaced without a word."""
+    own: dict[str, str] = {}
+    for (keys, says), name in _own_parameters(given):
+        if name in own and keys != ("window", "end_param"):
+            yield keys, f"{own[name]}, too (one of the two would be lost)"
+        own.setdefault(name, says)
+    if isinstance(start := given.get("from_param"), str) and given.get("method") == "POST":
+        own.setdefault(start, "'from_param' sends this parameter")
+    for section in ("query_params", "body"):
+        parameters = given.get(section)
+        for name in parameters if isinstance(parameters, Mapping) else ():
+            if name in own and not (
+                section == "query_params" and given.get("from") is not None and "param'" not in own[name]
+            ):
+                fix = "put what it asks for besides into 'template'" if "watermark" in own[name] else "remove it"
+                yield (section, name), f"{own[name]} ({fix})"
 
 
 def _start_conflicts(given: Mapping[str, Any], walks: list[str]) -> Iterator[Conflict]:

@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from hel import okta
-from hel.config.auth import DEFAULT_KEY_HEADER, Auth
+from hel.config.auth import DEFAULT_KEY_HEADER, OF_CREDENTIALS, OF_HTTP, Auth
 from hel.config.fields import (
     Count,
     Dotted,
     Flag,
     HeaderName,
+    HeaderValue,
     JsonValue,
     Label,
     Origin,
@@ -88,8 +89,9 @@ class SourceConfig(Section):
     body: dict[Label, JsonValue] = Field(
         default_factory=dict, description="The JSON body of the first request, for POST."
     )
-    headers: dict[HeaderName, Label] = Field(
-        default_factory=dict, description="More request headers, such as `X-GitHub-Api-Version`; no credential."
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict,
+        description="More request headers, such as `X-GitHub-Api-Version`; no secret, for which there is `auth`.",
     )
     schedule: Schedule = Field(default_factory=Schedule, description="When it is asked.")
     auth: Auth | None = Field(None, description="How requests are authorised; without it they carry no credential.")
@@ -103,7 +105,8 @@ class SourceConfig(Section):
         "`items`, `data`, `events`, `entries`, `logs`, `records`.",
     )
     events_may_be_missing: Flag = Field(
-        default=False, description="The API leaves `events_path` out when there are no events."
+        default=False,
+        description="The API leaves `events_path` out, or answers nothing at all, when there are no events.",
     )
     watermark: Watermark | None = Field(None, description="Where the next tick starts: before the newest event.")
     window: Window | None = Field(None, description="Where the next tick starts: at the end of the last span of time.")
@@ -189,7 +192,8 @@ class SourceConfig(Section):
         start, form = given["from"], given.get("from_format")
         if isinstance(start, str) and isinstance(form, str) and parse_text(written_start(start, form), form) is None:
             yield ("from",), "expected a time such as 2026-05-01T00:00:00Z, or one as 'from_format' says"
-        if isinstance(param, str) and isinstance(params, Mapping) and param in params:
+        walks = given.get("watermark") is not None or given.get("window") is not None
+        if isinstance(param, str) and isinstance(params, Mapping) and param in params and not walks:
             yield ("query_params", str(param)), f"'from' is already sent as '{param}' (keep one of the two)"
 
 
@@ -207,14 +211,6 @@ def _bad_parameters(given: Mapping[str, Any], params: Mapping[str, Any]) -> Iter
         yield ("query_params", "limit"), f"Okta refuses more than {okta.MAX_LIMIT} (lower it)"
 
 
-_OWN_HEADERS = frozenset(
-    {
-        "authorization", "proxy-authorization", "dpop", "cookie", "host", "connection", "content-length",
-        "content-type", "transfer-encoding", "accept-encoding", "user-agent",
-    }
-)  # fmt: skip
-
-
 def _request_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     """A body goes by POST, and some headers are Hel's own."""
     if given.get("body") not in (None, {}) and given.get("method") != "POST":
@@ -222,12 +218,19 @@ def _request_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     headers, auth = given.get("headers"), given.get("auth")
     key_header = (auth.get("header") or DEFAULT_KEY_HEADER) if isinstance(auth, Mapping) else None
     sends_key = isinstance(auth, Mapping) and auth.get("type") == "api_key" and isinstance(key_header, str)
+    seen: set[str] = set()
     for name in headers if isinstance(headers, Mapping) else ():
-        if isinstance(name, str) and name.lower() in _OWN_HEADERS:
-            fix = "use 'auth'" if "auth" in name.lower() or name.lower() in {"dpop", "cookie"} else "remove it"
-            yield ("headers", name), f"Hel sends this header itself ({fix})"
-        elif isinstance(name, str) and sends_key and name.lower() == str(key_header).lower():
+        if not isinstance(name, str):
+            continue
+        if name.lower() in OF_CREDENTIALS:
+            yield ("headers", name), "Hel sends this header itself (use 'auth')"
+        elif name.lower() in OF_HTTP - {"accept"}:
+            yield ("headers", name), "Hel sends this header itself (remove it)"
+        elif sends_key and name.lower() == str(key_header).lower():
             yield ("headers", name), "'auth' sends the key in this header (keep one of the two)"
+        elif name.lower() in seen:
+            yield ("headers", name), "this header is there already, in other letters (keep one of the two)"
+        seen.add(name.lower())
 
 
 def _insecure(given: Mapping[str, Any]) -> Iterator[Conflict]:

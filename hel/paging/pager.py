@@ -5,7 +5,8 @@ for twice in one tick. The events of a page whose next breaks the second rule ar
 what is wrong, to be raised once they are handed over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from hel.envelope import Envelope
@@ -80,6 +81,8 @@ class Pager:
         self._where = where
         self._full_page = full_page
         self._asked: list[Request] = []
+        self._before: list[bytes] = []
+        self._has_named_next = False
         self._paths = [path for path in (where.path, *strategy.paths) if path]
 
     def first(self, checkpoint: Checkpoint | None) -> Request:
@@ -87,19 +90,31 @@ class Pager:
         request = self._question
         if checkpoint is not None and checkpoint.resume is not None and self._ending is not Ending.REPEATED:
             request = self._asking.read(checkpoint.resume, "the stored cursor")
-        self._asked = [request]
+        self._asked, self._before, self._has_named_next = [request], [], False
         return request
+
+    @property
+    def unnamed(self) -> str:
+        """The config's key of what no page of the tick had, though it says where the next page is; empty for none."""
+        return "" if self._has_named_next else self._strategy.key
 
     def read(self, request: Request, reply: Reply) -> Page:
         """The page that a reply to this request is."""
+        return replace(self._read(request, reply), as_of=_date_of(reply))
+
+    def _read(self, request: Request, reply: Reply) -> Page:
         envelope = Envelope(reply.body, self._paths)
         found = self._where.of(envelope)
         answer = Answer(reply, envelope, len(found))
+        if self._repeats(found):
+            return self._repeated(request)
         following = self._strategy.next(self._asking, request, answer)
+        self._has_named_next |= following is not None or self._strategy.names_next(answer)
         if following is None:
             return self._last(found, request)
         place = following.written
-        if not self._goes_on(answer):
+        is_over = not found and place == request.written  # nothing came, and nothing else is named
+        if not self._goes_on(answer) or (is_over and self._ending is Ending.WALK):
             return Page(found, None, None if self._ending is Ending.WALK else place)
         if place in (one.written for one in self._asked):
             fault = self._loop(request, following)
@@ -108,6 +123,22 @@ class Pager:
             return Page(found, None, request.written, again=True, fault=fault)
         self._asked.append(following)
         return Page(found, following, place)
+
+    def _repeats(self, found: list[bytes]) -> bool:
+        """Whether a numbered page is the one before it once more, as some APIs answer behind the last."""
+        before, self._before = self._before, found
+        return self._strategy.counts_pages and bool(found) and found == before
+
+    def _repeated(self, request: Request) -> Page:
+        """The end of the pages; or, where already the second is the first, an API that does not take the number."""
+        if len(self._asked) > 2:
+            return self._last([], request)
+        fault = PagingLoopError(
+            "page 2 holds the same events as page 1",
+            "check that the API takes the number under this name: `pagination.page_param` or `offset_param`; the first "
+            "page was taken",
+        )
+        return Page([], None, None, fault=fault)
 
     def _last(self, found: list[bytes], request: Request) -> Page:
         """A page behind which the API names no other."""
@@ -138,3 +169,11 @@ class Pager:
             f"page {this}'s next link leads back to {whither} ({printable(request.path)}{how})",
             "report it to the API's vendor; the events of the page were taken, and the next tick asks for it again",
         )
+
+
+def _date_of(reply: Reply) -> float | None:
+    """The API's own time (`Date`, RFC 9110 §6.6.1): no answer tells of what came later; None where it says none."""
+    try:
+        return parsedate_to_datetime(reply.header("date") or "").timestamp()
+    except (ValueError, OverflowError):
+        return None

@@ -18,6 +18,8 @@ from hel.telemetry.redaction import repeats_secret
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{0,5})?")
 """What every reader of URLs reads alike: no user, nothing percent-encoded, and only a port behind the host."""
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 MAX_URL = 65_536
 """Characters; eight times the longest cursor that was seen."""
 
@@ -95,6 +97,28 @@ def with_member(request: Request, name: str, value: Any) -> Request:
     return replace(request, content=json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode())
 
 
+def check_place(text: str, what: str) -> None:
+    """See whether a link or cursor may be sent, kept and logged.
+
+    Raises:
+        ReplyError: It is longer than any, holds half of a surrogate pair, or repeats a secret.
+    """
+    if len(text) > MAX_URL:
+        raise ReplyError(
+            f"{what} is {len(text):,} characters long, more than any cursor",
+            "look at what answers there, which may be a proxy; if it is right, report it",
+            Trouble.ASTRAY,
+        )
+    if _SURROGATE.search(text):
+        raise ReplyError(f"{what} holds half of a surrogate pair", "report it to the API's vendor", Trouble.ASTRAY)
+    if repeats_secret(text):
+        raise ReplyError(
+            f"{what} holds a secret that Hel sent, which must not be kept",
+            "report it to the API's vendor: what is stored and logged must not carry a credential",
+            Trouble.ASTRAY,
+        )
+
+
 def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
     """The URL, if it may be asked with this source's credential.
 
@@ -107,18 +131,7 @@ def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
     Raises:
         ReplyError: It is malformed or very long, names a user, or leads to another scheme, host or port.
     """
-    if len(url) > MAX_URL:
-        raise ReplyError(
-            f"{what} is {len(url):,} characters long, more than any cursor",
-            "look at what answers there, which may be a proxy; if it is right, report it",
-            Trouble.ASTRAY,
-        )
-    if repeats_secret(url):
-        raise ReplyError(
-            f"{what} holds a secret that Hel sent, which must not be kept",
-            "report it to the API's vendor: a link that is stored and logged must not carry a credential",
-            Trouble.ASTRAY,
-        )
+    check_place(url, what)
     try:
         parts = urlsplit(url)
         may_go = origin_of(url) in allowed and _HOST_AND_PORT.fullmatch(parts.netloc) is not None

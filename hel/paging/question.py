@@ -4,6 +4,7 @@ A law: config values and a checkpoint in, a starting point out, or the reason wh
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
@@ -12,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from hel.errors import NoStartError
 from hel.paging.place import Asking, body_of
-from hel.records import Checkpoint, Request
+from hel.records import BY_TIME, Checkpoint, Request, kind_of
 from hel.telemetry.printable import printable
 from hel.timestamps import parse_text, parse_time, utc_text, write_value
 
@@ -27,13 +28,18 @@ def is_descending(parameters: Iterable[tuple[str, str]]) -> bool:
     return any(name.lower() == "sortorder" and value.upper() == "DESCENDING" for name, value in parameters)
 
 
-BY_TIME = "time"
-"""What a watermark is that is a time; see `Question.goes_by`."""
+def proven_at(stored: Checkpoint) -> float | None:
+    """The newest event's time, as far as all before it was delivered; None where that was never so.
 
-
-def kind_of(digest: str) -> str:
-    """What the watermark beside a question's digest is."""
-    return digest.partition(" ")[2]
+    While a walk is under way what came last may be newer than what is still to come; then its watermark counts.
+    """
+    if stored.newest_at is None:
+        return None
+    latest = min(stored.newest_at, stored.updated_at) if stored.updated_at else stored.newest_at
+    kind = kind_of(stored.question)
+    if kind == BY_TIME:
+        return None if stored.watermark is None else min(latest, stored.watermark)
+    return None if kind and stored.resume is not None else latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +167,12 @@ class Question:
         return utc_text(at) if self.start_format is None else write_value(at, self.start_format)
 
     def _since(self, stored: Checkpoint, overlap_s: float) -> float | None:
-        if not self._goes_by_time(stored) or stored.newest_at is None or self.start_param is None:
+        if not self._goes_by_time(stored) or self.start_param is None:
             return None
-        latest = min(stored.newest_at, stored.updated_at) if stored.updated_at else stored.newest_at
-        since = max(0.0, latest - overlap_s)
+        latest = proven_at(stored)
+        if latest is None:
+            return None
+        since = max(0.0, latest - overlap_s, -math.inf if stored.known_from is None else stored.known_from)
         start = parse_text(self.start or self.parameters.get(self.start_param, ""), self.start_format or "rfc3339")
         return since if start is None or start < since else None
 
@@ -175,6 +183,11 @@ class Question:
             raise NoStartError(
                 f"{because}, and no query parameter is known that takes a time to go on from",
                 f"name it in `from_param`; or {anew}; or {by_hand}",
+            )
+        if kind_of(stored.question) not in {"", BY_TIME} and stored.resume is not None and stored.watermark is not None:
+            raise NoStartError(
+                f"{because}, and a walk by a number is under way, whose events may be of any time",
+                f"let it end as it was configured before; or {anew}; or {by_hand}",
             )
         if stored.newest_at is None:
             raise NoStartError(

@@ -3,14 +3,14 @@
 A law: a request and its answer in, the next request out.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from hel.envelope import Envelope
 from hel.errors import ReplyError
 from hel.paging import link_header
-from hel.paging.place import Asking, body_of, with_member, with_parameter
+from hel.paging.place import Asking, body_of, check_place, with_member, with_parameter
 from hel.records import Reply, Request
 
 
@@ -32,9 +32,19 @@ class Answer:
 class Strategy(Protocol):
     """One way of paging."""
 
+    key: ClassVar[str]
+    """The config's key that says where the next page is named; empty where nothing does."""
+
+    counts_pages: ClassVar[bool]
+    """Whether the next page's number is Hel's own counting."""
+
     @property
     def paths(self) -> tuple[str | None, ...]:
         """Dotted paths of what it reads in the answer's body."""
+        ...
+
+    def names_next(self, answer: Answer) -> bool:
+        """Whether what says where the next page is stands in the answer, be it empty."""
         ...
 
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
@@ -48,6 +58,13 @@ class Strategy(Protocol):
 
 class NoPages:
     """`strategy: none`: one page is all there is."""
+
+    key: ClassVar[str] = ""
+    counts_pages: ClassVar[bool] = False
+
+    def names_next(self, answer: Answer) -> bool:  # noqa: ARG002  # there is none
+        """Nothing does."""
+        return False
 
     @property
     def paths(self) -> tuple[str | None, ...]:
@@ -76,7 +93,7 @@ class LinkHeader(NoPages):
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """Where the link leads."""
         link = link_header.find(answer.reply.header_values("link"), self.rel)
-        return None if link is None else asking.follow(absolute(request.url, link))
+        return None if link is None else _follow(asking, request, link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +105,7 @@ class NextUrl(NoPages):
     """
 
     path: str
+    key: ClassVar[str] = "pagination.next_url_path"
 
     @property
     def paths(self) -> tuple[str | None, ...]:
@@ -101,11 +119,15 @@ class NextUrl(NoPages):
             return None
         if not isinstance(url, str):
             raise ReplyError(f"`{self.path}` in the answer is no URL", "check `pagination.next_url_path`")
-        return asking.follow(absolute(request.url, url))
+        return _follow(asking, request, url)
+
+    def names_next(self, answer: Answer) -> bool:
+        """Whether there is a URL, or a place for one."""
+        return answer.envelope.has(self.path)
 
 
 @dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(NoPages):
     """`strategy: cursor`: an opaque text in the body, sent back in the query or, by POST, in the body.
 
     Attributes:
@@ -119,6 +141,7 @@ class Cursor:
     param: str
     has_more_path: str | None = None
     alone: bool = False
+    key: ClassVar[str] = "pagination.cursor_path"
 
     @property
     def paths(self) -> tuple[str | None, ...]:
@@ -132,27 +155,38 @@ class Cursor:
             ReplyError: It can't be sent, or is missing.
         """
         cursor = answer.envelope.value(self.path)
-        if cursor is None or cursor == "" or isinstance(cursor, bool):
+        if cursor is None or cursor in ("", 0) or isinstance(cursor, bool):  # some count, and end with 0
             if self.says_more(answer):
                 raise ReplyError(
                     f"the answer says at `{self.has_more_path}` that there is more, but has no cursor at `{self.path}`",
                     "check `pagination.cursor_path`",
                 )
             return None
-        if isinstance(cursor, str) and not _is_sendable(cursor):
+        if isinstance(cursor, float) and not answer.envelope.is_written(self.path, repr(cursor)):
             raise ReplyError(
-                f"the cursor at `{self.path}` holds half of a surrogate pair", "report it to the API's vendor"
+                f"the cursor at `{self.path}` is a number that can't be sent as it came",
+                "check `pagination.cursor_path`; if it is right, report it",
             )
+        check_place(str(cursor), f"the cursor at `{self.path}`")
         if asking.method == "GET":
             bare = asking.request(request.url.partition("?")[0]) if self.alone else request
             return asking.follow(with_parameter(bare, self.param, str(cursor)).url)
         bare = asking.request(request.url) if self.alone else request
         return with_member(bare, self.param, cursor)
 
+    def names_next(self, answer: Answer) -> bool:
+        """Whether there is a cursor, or a place for one."""
+        return answer.envelope.has(self.path)
+
     def says_more(self, answer: Answer) -> bool | None:
         """What the API's own boolean says."""
         more = answer.envelope.value(self.has_more_path) if self.has_more_path else None
-        return more if isinstance(more, bool) else None
+        if more is None or isinstance(more, bool):
+            return more
+        raise ReplyError(
+            f"`{self.has_more_path}` in the answer is neither true nor false",
+            "check `pagination.has_more_path`, or leave it out: then a cursor says whether there is more",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +202,7 @@ class Numbered(NoPages):
     param: str
     first: int
     by_events: bool = False
+    counts_pages: ClassVar[bool] = True
 
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """The next number; an empty page is the end."""
@@ -185,12 +220,10 @@ class Numbered(NoPages):
         return with_parameter(request, self.param, str(number)) if is_get else with_member(request, self.param, number)
 
 
-def _is_sendable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _follow(asking: Asking, request: Request, link: str) -> Request:
+    """The request for a link of the API's own: it takes the place of the query; a POST keeps its body."""
+    check_place(link, "the next link")
+    return replace(request, url=asking.follow(absolute(request.url, link)).url)
 
 
 def absolute(base: str, link: str) -> str:

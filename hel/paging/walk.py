@@ -56,21 +56,17 @@ class Walks:
             stood: Where the source stands: behind its last complete walk.
             now: Epoch seconds.
         """
-        first = self._first
+        start = self._start(stood, now)
         walk_to = None if self.form == "number" else now
-        since = None if stood.watermark is None else stood.watermark - self.overlap
         parameters: dict[str, str | int] = {}
-        if self.span is not None:
-            base = self._base(stood, first, now)
-            walk_to = math.floor(min(base + self.span.max_s, now - self.span.lag_s))
-            if walk_to <= base:
-                return None
-            since = base if since is None else since
-            parameters[self.span.end_param] = self._typed(write_value(walk_to, self.form))
-        is_first = since is None or (first is not None and since <= first)
-        start = self.question.start if since is None or is_first else write_value(since, self.form)
         if start is not None:
             parameters[self.question.start_param or ""] = self._typed(start)
+        if self.span is not None:
+            begins = parse_text(start or "", self.form) or 0.0
+            walk_to = math.floor(min(begins + self.span.max_s, now - self.span.lag_s))
+            if walk_to <= (begins if stood.watermark is None else stood.watermark):
+                return None
+            parameters[self.span.end_param] = self._typed(write_value(walk_to, self.form))
         request = self.question.with_parameters(parameters)
         return replace(
             stood,
@@ -81,21 +77,24 @@ class Walks:
             walk_to=walk_to,
         )
 
+    def _start(self, stood: Checkpoint, now: float) -> str | None:
+        """Where it begins, as the parameter takes it; None where that is for the API to say.
+
+        `from` says where the first one does, and before it none begins; one that was moved behind the watermark later
+        says nothing, for events between the two were not delivered.
+        """
+        given = self.question.start
+        if stood.watermark is None:
+            return given if given or self.span is None else write_value(now - self.span.max_s, self.form)
+        since = stood.watermark - self.overlap
+        if stood.known_from is not None:  # what was forgotten before the overlap was made longer would come again
+            since = max(since, math.ceil(stood.known_from))
+        first = None if given is None else parse_text(given, self.form)
+        return given if first is not None and since <= first <= stood.watermark else write_value(since, self.form)
+
     def _typed(self, value: str) -> str | int:
         """A value as it travels: numbers are numbers in a JSON body."""
         is_number = self.template == "{}" and self.form in {"epoch", "epoch_ms", "number"}
         if is_number and self.question.asking.method == "POST" and value.isdecimal():
             return int(value)
         return self.template.format(value)
-
-    @property
-    def _first(self) -> float | None:
-        """What `from` says, before which no walk begins; None where it says nothing."""
-        start = self.question.start
-        return None if start is None else parse_text(start, self.form)
-
-    def _base(self, stood: Checkpoint, first: float | None, now: float) -> float:
-        """Where a window begins, but for the overlap."""
-        if stood.watermark is None:
-            return now - (self.span.max_s if self.span else 0) if first is None else first
-        return stood.watermark if first is None else max(stood.watermark, first)

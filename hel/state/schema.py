@@ -54,6 +54,7 @@ MIGRATIONS = (
     """
     ALTER TABLE checkpoints ADD COLUMN watermark REAL;
     ALTER TABLE checkpoints ADD COLUMN reached REAL;
+    ALTER TABLE checkpoints ADD COLUMN known_from REAL;
     ALTER TABLE checkpoints ADD COLUMN walk_to REAL;
     """,
 )

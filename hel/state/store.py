@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from hel.dedupe import KEY_BYTES, split_keys
 from hel.errors import StateError
-from hel.records import Batch, Checkpoint, Position
+from hel.records import Batch, Checkpoint, Position, kind_of
 from hel.state.schema import connect
 
 LATENESS_S = 3600.0
@@ -186,6 +186,8 @@ class Store:
         until_at = batch.until_at
         if until_at is None:
             until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
+        if checkpoint is not None:
+            self._forget_units(source, checkpoint)
         if batch.is_new_ground:
             self._db.execute("DELETE FROM delivered WHERE source = ? AND (met = 1 OR beyond = 2)", (source,))
             self._db.execute("UPDATE delivered SET beyond = 1 WHERE source = ?", (source,))
@@ -194,10 +196,15 @@ class Store:
         if batch.ids and keep.ids:
             self._remember(source, batch.ids, keep.ids)
         if checkpoint is not None:
-            self._move(source, checkpoint)
+            self._move(source, self._with_known_from(source, checkpoint))
             if not checkpoint.overlapping:
                 self._leave_ground(source, checkpoint, keep)
                 self._insert(source, batch.again, until_at, beyond=2)
+
+    def _with_known_from(self, source: str, checkpoint: Checkpoint) -> Checkpoint:
+        """What the state itself knows of how far it remembers, which its sources don't."""
+        stored = self._db.execute("SELECT known_from FROM checkpoints WHERE source = ?", (source,)).fetchone()
+        return replace(checkpoint, known_from=stored[0]) if stored else checkpoint
 
     def _insert(self, source: str, keys: bytes, until_at: float, *, beyond: int, met: int = 0) -> None:
         if keys:
@@ -211,6 +218,14 @@ class Store:
         total = (total or 0) + len(ids) // KEY_BYTES
         self._db.execute("INSERT INTO seen (source, ids, total) VALUES (?, ?, ?)", (source, ids, total))
         self._db.execute("DELETE FROM seen WHERE source = ? AND total <= ?", (source, total - capacity))
+
+    def _forget_units(self, source: str, checkpoint: Checkpoint) -> None:
+        """Rows of a watermark of another kind say nothing of how long they are needed: times and numbers don't mix."""
+        stored = self._db.execute("SELECT question FROM checkpoints WHERE source = ?", (source,)).fetchone()
+        if stored and stored[0] and kind_of(stored[0]) != kind_of(checkpoint.question):
+            self._db.execute(
+                "UPDATE delivered SET until_at = 0, beyond = max(beyond, 1) WHERE source = ? AND met = 0", (source,)
+            )
 
     def _move(self, source: str, checkpoint: Checkpoint) -> None:
         self._db.execute(
@@ -232,6 +247,11 @@ class Store:
             f"UPDATE delivered SET beyond = 0, until_at = {least} WHERE source = ? AND beyond > 0", (at, source)
         )
         self._db.execute("DELETE FROM delivered WHERE source = ? AND until_at < ?", (source, reach))
+        if math.isfinite(reach):
+            self._db.execute(
+                "UPDATE checkpoints SET known_from = max(coalesce(known_from, ?), ?) WHERE source = ?",
+                (reach, reach, source),
+            )
 
     def _read(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         try:

@@ -85,9 +85,13 @@ NUMBER = {"pagination": PAGES, "watermark": {"path": "id", "param": "after", "fo
         ({}, Tick(finished=True, resume=URL), "none: the source is finished"),
         (WINDOW, Tick(newest="2026-05-01T00:00:00Z"), "would start 3600 s before the end of this one's last window"),
         (WINDOW, Tick(resume=f"{URL}?cursor=2"), f"would start at {URL}?cursor=2"),
-        (MARK, Tick(newest="2026-05-01T00:00:00Z"), "would start 90 s before the newest event"),
+        (
+            MARK,
+            Tick(watermark=1_777_593_600.0),
+            "would start 90 s before 2026-05-01T00:00:00.000Z, the newest event's time",
+        ),
         (MARK, Tick(), "would start at the beginning"),
-        (NUMBER, Tick(newest="7"), "would start 5 before the newest event"),
+        (NUMBER, Tick(watermark=7.0), "would start 5 before 7"),
     ],
 )
 def test_where_the_next_tick_would_start_is_said_for_each_way_to_go_on(

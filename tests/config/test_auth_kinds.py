@@ -66,7 +66,7 @@ def test_a_key_as_user_name_needs_no_password_and_is_a_secret(loaded: Load, tmp_
     (tmp_path / "name").write_text("tskey-api-k2\n")
     found = loaded(BASIC + "username_file: name, password_env: P}\n", {"P": "pass"})
     assert (value(found.secrets["a"].username), value(found.secrets["a"].password)) == ("tskey-api-k2", "pass")
-    (warning,) = found.warnings
+    warning = found.warnings[0]
     assert "sources.a.auth.username_file" in warning
     assert "chmod 600" in warning
 

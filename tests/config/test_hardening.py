@@ -454,7 +454,7 @@ def test_each_source_that_names_an_open_file_is_warned_and_none_whose_secrets_ar
     named.write_text("00TopSecretToken")
     named.chmod(0o644)
     auth = "auth: {type: bearer, token_file: named}"
-    content = f"{SOURCE}    {auth}\n  b: {{url: https://b.okta.com/, {auth}}}\n"
+    content = f"{SOURCE}    {auth}\n  b: {{url: https://b.okta.com/api/v1/logs, {auth}}}\n"
     keys = [warning.split(": ")[1] for warning in loaded(content).warnings]
     assert keys == ["sources.a.auth.token_file", "sources.b.auth.token_file"]
     assert [warning.split(": ")[1] for warning in loaded(content, only=["b"]).warnings] == keys[1:]

@@ -130,7 +130,7 @@ def test_all_problems_come_at_once_in_the_files_order(problems: Problems) -> Non
         ("    auth: {type: bearer, token_env: ''}\n", "4:26: sources.a.auth.token_env", "expected the NAME"),
         ("    auth: {type: bearer, tokn_env: X, token_file: x}\n", "4:26: sources.a.auth.tokn_env",
          "did you mean 'token_env'?"),
-        ("    dedupe: {id_path: a..b}\n", "4:14: sources.a.dedupe.id_path", "expected a dotted path"),
+        ("    dedupe: {id_path: a..b}\n", "4:14: sources.a.dedupe.id_path", "expected names with dots"),
         ("    query_params: {limit: 0}\n", "4:20: sources.a.query_params.limit", "never brings one"),
         ("    query_params: {limit: '1001'}\n", "4:20: sources.a.query_params.limit", "Okta refuses more than 1000"),
         ("    query_params: {after: x}\n", "4:20: sources.a.query_params.after", "Hel keeps the cursor itself"),

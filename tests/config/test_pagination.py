@@ -78,7 +78,45 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
         (f"{MARK}, overlap_secs: -1}}\n", "sources.a.watermark.overlap_secs", ""),
         (f"{MARK}, format: iso}}\n", "sources.a.watermark.format", ""),
         (f"{WINDOW}, format: number}}\n", "sources.a.window.format", ""),
-        (f"{WINDOW}, max_secs: 0.5}}\n", "sources.a.window.max_secs", ""),
+        (f"{WINDOW}, max_secs: 0.5, overlap_secs: 0, lag_secs: 1}}\n", "sources.a.window.max_secs", "at least 10"),
+        (f"{WINDOW}, max_secs: 600}}\n", "sources.a.window.max_secs", "must be less than 'max_secs'"),
+        (f"{WINDOW}, overlap_secs: 86400}}\n", "sources.a.window.overlap_secs", "must be less than 'max_secs'"),
+        ("    window: {start_param: at, end_param: at}\n", "sources.a.window.end_param", "takes the start already"),
+        (f"{MARK}}}\n    query_params: {{since: x}}\n", "sources.a.query_params.since", "into 'template'"),
+        (f"{WINDOW}}}\n    query_params: {{to: x}}\n", "sources.a.query_params.to", "'window.end_param' sends"),
+        (
+            f"    pagination: {{strategy: page_offset, page_param: since}}\n{MARK}}}\n",
+            "sources.a.pagination.page_param",
+            "one of the two would be lost",
+        ),
+        (
+            f"    pagination: {{strategy: page_offset}}\n{MARK}}}\n    query_params: {{page: '3'}}\n",
+            "sources.a.query_params.page",
+            "'pagination.page_param' sends",
+        ),
+        (
+            "    method: POST\n    body: {start: x}\n    from_param: start\n",
+            "sources.a.body.start",
+            "'from_param' sends",
+        ),
+        (
+            (
+                f"    pagination: {{strategy: next_url, next_url_path: n, end_on: short_page}}\n{MARK}}}\n"
+                "    query_params: {limit: 5}\n"
+            ),
+            "sources.a.pagination.end_on",
+            "before its end",
+        ),
+        ("    headers: {X-A: 'ü'}\n", "sources.a.headers.X-A", "printable ASCII"),
+        ("    headers: {X-A: a, x-a: b}\n", "sources.a.headers.x-a", "there already"),
+        ("    headers: {TE: trailers}\n", "sources.a.headers.TE", "sends this header itself"),
+        ("    events_path: $.items\n", "sources.a.events_path", "without '$.'"),
+        ("    events_path: 'items[0]'\n", "sources.a.events_path", "without '$.'"),
+        (
+            "    from_format: '%Y-%m-%d %H:%m:%S'\n",
+            "sources.a.from_format",
+            "which day",
+        ),
         (f"{WINDOW}}}\n    from: yesterday\n", "sources.a.from", "a time such as"),
         (f"{MARK}, param_format: '%d %q'}}\n", "sources.a.watermark.param_format", "strftime"),
         (f"{MARK}, param_format: number}}\n", "sources.a.watermark.param_format", "nor a time as a number"),
@@ -105,7 +143,11 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
         ),
         (f"{MARK}, format: number}}\n    from: 2026-01-01\n", "sources.a.from", "a number"),
         (f"{MARK}}}\n    from: 2026-01-01\n    from_param: start\n", "sources.a.from_param", "sent as 'since'"),
-        (f"{MARK}}}\n    from: 2026-01-01\n    query_params: {{since: x}}\n", "sources.a.query_params.since", "'from'"),
+        (
+            f"{MARK}}}\n    from: 2026-01-01\n    query_params: {{since: x}}\n",
+            "sources.a.query_params.since",
+            "'watermark.param'",
+        ),
     ],
 )
 def test_what_would_lose_events_or_ask_in_vain_is_refused(
@@ -149,9 +191,9 @@ def test_what_is_remembered_goes_by_the_walk(
 
 
 def test_a_window_says_how_long_and_how_late(source: Source) -> None:
-    walks = asking.walks(source(f"{WINDOW}, max_secs: 60, lag_secs: 7, format: epoch}}\n"))
+    walks = asking.walks(source(f"{WINDOW}, max_secs: 600, overlap_secs: 60, lag_secs: 7, format: epoch}}\n"))
     assert walks is not None
-    assert (walks.span, walks.form, walks.overlap) == (Span("to", 60, 7), "epoch", 600)
+    assert (walks.span, walks.form, walks.overlap) == (Span("to", 600, 7), "epoch", 60)
 
 
 def test_a_walk_ends_otherwise_than_a_tick_that_polls(source: Source) -> None:

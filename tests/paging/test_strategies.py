@@ -11,6 +11,7 @@ from hel.paging.pager import Ending, Events, Pager
 from hel.paging.place import MAX_URL, Asking, body_of
 from hel.paging.strategies import Answer, Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
 from hel.records import Checkpoint, Page, Reply, Request
+from hel.telemetry.redaction import conceal
 
 URL = "https://api.example.com/audit"
 GET = Asking(URL)
@@ -55,14 +56,14 @@ def test_a_cursor_alone_takes_the_place_of_all_else() -> None:
     assert (by_post.url, body_of(by_post)) == (f"{URL}?v=2", {"after": "x"})
 
 
-@pytest.mark.parametrize("cursor", ["", None, False, True, {}, [], {"a": 1}])
+@pytest.mark.parametrize("cursor", ["", None, False, True, {}, [], 0])
 def test_what_is_no_cursor_is_the_end(cursor: Any) -> None:
     assert following(CURSOR, {"meta": {"next": cursor}}) is None
     assert following(CURSOR, {}) is None
     assert following(CURSOR, {"meta": "text"}) is None
 
 
-@pytest.mark.parametrize(("cursor", "text"), [(7, "7"), (0, "0"), (10**30, "1" + "0" * 30), (1.5, "1.5")])
+@pytest.mark.parametrize(("cursor", "text"), [(7, "7"), (-1, "-1"), (10**30, "1" + "0" * 30), (1.5, "1.5")])
 def test_a_number_is_a_cursor_and_stays_one_in_a_body(cursor: Any, text: str) -> None:
     by_get, by_post = (following(CURSOR, {"meta": {"next": cursor}}, request) for request in (ASKED, POSTED))
     assert by_get is not None
@@ -85,13 +86,47 @@ def test_a_cursor_longer_than_any_url_is_an_error_before_it_is_stored() -> None:
         following(CURSOR, {"meta": {"next": "x" * MAX_URL}})
 
 
-@pytest.mark.parametrize(
-    ("more", "said"), [(True, True), (False, False), (None, None), ("true", None), (1, None), ({}, None)]
-)
+@pytest.mark.parametrize(("more", "said"), [(True, True), (False, False), (None, None), ({}, None)])
 def test_only_a_boolean_says_whether_there_is_more(more: Any, said: bool | None) -> None:
     strategy = Cursor("meta.next", "after", "more")
     assert strategy.says_more(answer({"more": more})) is said
     assert CURSOR.says_more(answer({"more": more})) is None
+
+
+@pytest.mark.parametrize("more", ["true", 1, 0, [1]])
+def test_what_is_no_boolean_does_not_pass_for_one(more: Any) -> None:
+    with pytest.raises(ReplyError, match="`more`"):
+        Cursor("meta.next", "after", "more").says_more(answer({"more": more}))
+
+
+@pytest.mark.parametrize("value", [["x"], {"a": 1}])
+def test_an_array_or_object_is_neither_a_cursor_nor_a_url_nor_the_end(value: Any) -> None:
+    for strategy in (CURSOR, NextUrl("meta.next")):
+        with pytest.raises(ReplyError, match="not a text or number"):
+            following(strategy, {"meta": {"next": value}})
+
+
+@pytest.mark.parametrize("text", [b"1e999", b"1714521600.123400"])
+def test_a_number_that_would_not_be_sent_as_it_came_is_an_error(text: bytes) -> None:
+    number = Answer(Reply(200, (), b"", 0.0), Envelope(b'{"meta":{"next":' + text + b"}}"), 1)
+    with pytest.raises(ReplyError, match="can't be sent as it came"):
+        CURSOR.next(GET, ASKED, number)
+
+
+@pytest.mark.parametrize("request_", [ASKED, POSTED])
+def test_a_cursor_that_repeats_a_secret_is_not_kept(request_: Request) -> None:
+    conceal("TopSecretKey-0123456789")
+    with pytest.raises(ReplyError, match="holds a secret") as raised:
+        following(CURSOR, {"meta": {"next": "x-TopSecretKey-0123456789"}}, request_)
+    assert "TopSecretKey-0123456789" not in str(raised.value)
+
+
+def test_a_post_keeps_its_body_where_a_link_leads_on() -> None:
+    for strategy, body in ((NextUrl("links.next"), {"links": {"next": "?p=2"}}), (LinkHeader(), {})):
+        reply = Reply(200, (("link", '<?p=2>; rel="next"'),), json.dumps(body).encode(), 0.0)
+        found = strategy.next(POST, POSTED, Answer(reply, Envelope(reply.body), 1))
+        assert found is not None
+        assert (found.query, found.content) == ({"p": "2"}, POSTED.content)
 
 
 def test_more_without_a_cursor_is_an_error_for_the_rest_would_be_lost() -> None:

@@ -38,8 +38,8 @@ def test_the_first_walk_begins_with_from_or_with_nothing() -> None:
     assert begun(started, fresh)["since"] == "2026-01-01T00:00:00+01:00"
 
 
-@pytest.mark.parametrize(("start", "since"), [("11:55", "11:55"), ("11:45", "11:50"), ("12:30", "12:30")])
-def test_from_wins_where_it_is_later(start: str, since: str) -> None:
+@pytest.mark.parametrize(("start", "since"), [("11:55", "11:55"), ("11:45", "11:50"), ("12:00", "12:00")])
+def test_no_walk_begins_before_from(start: str, since: str) -> None:
     walks = replace(WALKS, question=replace(ASKED, start=f"2026-05-01T{start}:00Z"))
     assert begun(walks)["since"] == f"2026-05-01T{since}:00Z"
 
@@ -71,9 +71,11 @@ def test_by_post_it_is_a_member_of_the_body_a_number_where_it_is_one() -> None:
 WINDOWS = replace(WALKS, span=Span("until", 3600, 120))
 
 
-def test_a_window_reaches_from_an_overlap_before_the_last_ones_end_to_its_longest() -> None:
+def test_a_window_is_never_longer_than_its_longest_the_overlap_included() -> None:
     window = begun(WINDOWS, now=NOON + 86_400)
-    assert (window["since"], window["until"]) == ("2026-05-01T11:50:00Z", "2026-05-01T13:00:00Z")
+    assert (window["since"], window["until"]) == ("2026-05-01T11:50:00Z", "2026-05-01T12:50:00Z")
+    odd = begun(WINDOWS, replace(STOOD, watermark=NOON + 0.7), now=NOON + 86_400)
+    assert (odd["since"], odd["until"]) == ("2026-05-01T11:50:00Z", "2026-05-01T12:50:00Z")
 
 
 def test_a_window_ends_before_now_by_its_lag_and_is_not_due_where_that_is_no_later() -> None:
@@ -92,10 +94,18 @@ def test_the_first_window_starts_at_from_or_as_far_back_as_the_longest_reaches()
     assert (window["since"], window["until"]) == ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")
 
 
-def test_a_from_behind_the_last_window_starts_the_next_one() -> None:
-    moved = replace(WINDOWS, question=replace(ASKED, start="2026-05-02T00:00:00Z"))
-    window = begun(moved, now=NOON + 86_400)
-    assert (window["since"], window["until"]) == ("2026-05-02T00:00:00Z", "2026-05-02T01:00:00Z")
+def test_a_from_that_was_moved_behind_the_watermark_leaves_nothing_out() -> None:
+    for start in ("2026-05-02T00:00:00Z", "2026-05-01T12:00:01Z"):
+        for walks in (WALKS, WINDOWS):
+            moved = replace(walks, question=replace(ASKED, start=start))
+            assert begun(moved, now=NOON + 86_400)["since"] == "2026-05-01T11:50:00Z"
+
+
+def test_a_walk_begins_no_earlier_than_what_is_remembered() -> None:
+    stood = replace(STOOD, known_from=NOON - 60.5)
+    assert begun(WALKS, stood)["since"] == "2026-05-01T11:59:00Z"
+    assert begun(WINDOWS, stood, now=NOON + 86_400)["until"] == "2026-05-01T12:59:00Z"
+    assert begun(WALKS, replace(STOOD, known_from=NOON - 86_400))["since"] == "2026-05-01T11:50:00Z"
 
 
 @given(st.lists(st.floats(0.1, 20_000), min_size=1, max_size=30), st.sampled_from([1.0, 300.0, 7200.0]))
