@@ -99,9 +99,9 @@ def strategy(pages: Pagination) -> Strategy:
         case CursorPagination():
             return Cursor(pages.cursor_path, pages.cursor_param, pages.has_more_path, alone=pages.cursor_alone)
         case PageOffsetPagination():
-            return Numbered(pages.page_param, pages.first_page)
+            return Numbered(pages.page_param, pages.first_page, size=pages.limit or 0)
         case OffsetPagination():
-            return Numbered(pages.offset_param, 0, by_events=True)
+            return Numbered(pages.offset_param, 0, by_events=True, size=pages.limit or 0)
         case NoPagination():
             return NoPages()
 

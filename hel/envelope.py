@@ -64,7 +64,10 @@ class Envelope:
         if raw is None or raw == b"null":
             if may_be_missing:
                 return []
-            raise self._lacks(path) if raw is None else ReplyError(f"`{path}` in the answer is null", _NULL_FIX)
+            if raw is None:
+                raise self._lacks(path)
+            said = self._said()
+            raise ReplyError(f"`{path}` in the answer is null{said}", _FIX if said else _NULL_FIX)
         if not raw.startswith(b"["):
             raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
         return json_text.split(raw)
@@ -123,8 +126,11 @@ class Envelope:
 
     def _said(self) -> str:
         """What an answer that has no events says instead, where that is an error's text."""
-        texts = _peek(("error", "message", "error.message", "error_description"))(self._body) if self._is_object else {}
-        said = [text for raw in texts.values() if raw[:1] == b'"' and isinstance(text := json.loads(raw), str)]
+        found = _peek(_SAID)(self._body) if self._is_object else {}
+        values = [json.loads(raw) for raw in found.values() if len(raw) < _LONGEST_SAID]
+        values = [value[0] if isinstance(value, list) and value else value for value in values]
+        values = [value.get("message") if isinstance(value, dict) else value for value in values]
+        said = [value for value in values if isinstance(value, str) and value]
         return f", and says {printable(said[-1], 200)!a}" if said else ""
 
     def _raw(self, path: str) -> bytes | None:
@@ -138,6 +144,8 @@ def _peek(paths: tuple[str, ...]) -> json_text.Peek:
     return json_text.Peek(paths)
 
 
+_SAID = ("error", "message", "error.message", "error_description", "errors")
+_LONGEST_SAID = 65_536
 _EMPTY = re.compile(rb"\[\s*\]|\{\s*\}")
 _PATH_FIX = "correct the path in `pagination`: names with dots between, such as `meta.next`"
 _NULL_FIX = "if that means that there are no events, set `events_may_be_missing: true`"

@@ -204,12 +204,18 @@ def _fields(names: Mapping[str, str]) -> Callable[[bytes], Any]:
     return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=dict(names), gc=False)).decode
 
 
+def _too_many_members() -> ReplyError:
+    return ReplyError(f"an object of the answer has more than {MAX_MEMBERS:,} members", _FIX, Trouble.TOO_LARGE)
+
+
 def members(text: str) -> dict[str, str]:
     """The raw JSON of each member of an object, which all of JSON may stand in; of a repeated name the last.
 
     Raises:
         ReplyError: It is no well-formed object, or has very many members.
     """
+    if text.count(",") > 10 * MAX_MEMBERS:  # before all of it is decoded
+        raise _too_many_members()
     start = _skip(text, 0)
     end = _end_of_value(text, start)
     if text[start] != "{" or _skip(text, end) != len(text):
@@ -223,7 +229,7 @@ def members(text: str) -> dict[str, str]:
         end = _end_of_value(text, at)
         found[name] = text[at:end]
         if len(found) > MAX_MEMBERS:
-            raise ReplyError(f"an object of the answer has more than {MAX_MEMBERS:,} members", _FIX, Trouble.TOO_LARGE)
+            raise _too_many_members()
         at = _skip(text, end)
         if text[at] == ",":
             at = _skip(text, at + 1)

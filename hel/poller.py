@@ -261,7 +261,7 @@ class Poller:
                 "source.behind",
                 pages=tick.pages,
                 fix="max_pages ended the tick and there is more, which the next ones collect; to catch up faster, set "
-                "`limit` under query_params to the API's most (1000 for Okta), raise pagination.max_pages, or lower "
-                "schedule.interval_secs",
+                "the page's size to the API's most (`limit` under query_params; Okta's is 1000), raise "
+                "pagination.max_pages, or lower schedule.interval_secs",
             )
         self._said_behind = tick.behind

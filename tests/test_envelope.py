@@ -45,6 +45,30 @@ def test_null_where_the_events_should_be_names_the_key_that_allows_it() -> None:
     assert Envelope(b'{"a":{"b":null}}').events("a.b", may_be_missing=True) == []
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"error":"not_authed"}', "not_authed"),
+        (b'{"error":{"message":"no"}}', "no"),
+        (b'{"errors":[{"code":7,"message":"no"}],"result":null}', "no"),
+        (b'{"errors":["no"],"result":null}', "no"),
+    ],
+)
+def test_an_answer_that_says_it_failed_is_quoted(body: bytes, said: str) -> None:
+    with pytest.raises(ReplyError, match=f"and says '{said}'") as raised:
+        Envelope(body).events("result")
+    assert "may_be_missing" not in raised.value.fix
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"errors":[],"error":1}', b'{"error":["",{}],"errors":{"a":[]}}', b'{"errors":[[]]}']
+)
+def test_what_is_no_errors_text_is_not_quoted(body: bytes) -> None:
+    with pytest.raises(ReplyError) as raised:
+        Envelope(body).events("result")
+    assert "says" not in raised.value.message
+
+
 @pytest.mark.parametrize("body", [b"", b" \n", b"null"])
 def test_an_answer_of_nothing_is_no_events_where_they_may_be_missing(body: bytes) -> None:
     for path in (None, "a"):

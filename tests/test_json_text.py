@@ -7,9 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hel.errors import ReplyError
+from hel.errors import ReplyError, Trouble
 from hel.events import LineMaker
-from hel.json_text import MAX_OBJECTS, split
+from hel.json_text import MAX_MEMBERS, MAX_OBJECTS, MAX_VALUES, members, split
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -118,3 +118,17 @@ def test_braces_in_a_text_are_no_objects() -> None:
     assert split(b"[" + event + b"]") == [event]
     with pytest.raises(ReplyError, match="more than 300,000 JSON objects"):
         split(b"[" + b"{}," * MAX_OBJECTS + b"{}]")
+
+
+@pytest.mark.parametrize("sign", [b"[],", b"1,"])
+def test_a_few_bytes_that_unpack_into_very_many_values_are_refused_before_they_do(sign: bytes) -> None:
+    body = b"[" + sign * (MAX_VALUES + 1) + b"1]"
+    with pytest.raises(ReplyError, match="holds more than") as raised:
+        split(body)
+    assert raised.value.trouble is Trouble.TOO_LARGE
+
+
+def test_an_object_of_very_many_members_is_not_taken_apart_slowly() -> None:
+    text = "{" + ",".join(f'"{number}":1' for number in range(MAX_MEMBERS + 1)) + "}"
+    with pytest.raises(ReplyError, match="more than 100,000 members"):
+        members(text)

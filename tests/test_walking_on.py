@@ -239,6 +239,17 @@ def test_an_api_that_repeats_its_last_page_is_at_the_end_there(tmp_path: Path, c
     assert life.delivered == life.expected
 
 
+def test_an_api_that_repeats_its_only_page_is_at_the_end_where_that_page_is_short(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    api = Clamped("page_offset", clock, events=numbered(clock, count=2).events)
+    life = Life(tmp_path, api, **(configured(api) | {"pagination": {"strategy": "page_offset", "limit": 3}}))
+    asyncio.run(life.ticks(3))
+    life.store.close()
+    assert life.delivered == life.expected
+    assert len(api.asked) == 6
+
+
 def test_an_api_that_does_not_take_the_number_of_a_page_is_told(tmp_path: Path, clock: FakeClock) -> None:
     api = Clamped("page_offset", clock, events=numbered(clock).events)
     api.takes = False

@@ -130,6 +130,8 @@ def init(
     """Write a ready-made hel.yaml for one of the APIs that Hel knows, and say which variables to set."""
     from hel.cli import init as command
 
+    if name is None and guide:
+        raise typer.BadParameter("which one? say its name: hel init NAME --guide", context)
     if name is None:
         command.show_names()
     elif guide:

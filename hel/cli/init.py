@@ -2,6 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
+from shlex import quote
 
 from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import source_names
@@ -31,9 +32,10 @@ def init(config: Path | None, name: str) -> None:
             with path.open("x", encoding="utf-8") as file:
                 file.write(chosen.text)
         except FileExistsError:
+            beside = quote(f"{path.stem}-{name}.yaml")
             raise ConfigError(
                 f"{path} is there already, and was left as it is",
-                f"write another file, and copy its source into yours: hel -c {path.stem}-{name}.yaml init {name}",
+                f"write another file, and copy its source into yours: hel -c {beside} init {name}",
             ) from None
         except OSError as error:
             raise ConfigError(
@@ -63,6 +65,6 @@ def _say_what_next(chosen: ReadyMade, path: Path) -> None:
         for name, meaning in variables.items():
             say(f"  {name:<{width}}  {meaning}")
     say(f"How to get them, and what to know of the API: hel init {chosen.name} --guide")
-    option = "" if path == config_path(None) else f" -c {path}"
+    option = "" if path == config_path(None) else f" -c {quote(str(path))}"
     (source,) = source_names(path)
     say(f"Then: hel{option} validate, and hel{option} test --source {source}")

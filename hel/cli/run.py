@@ -67,7 +67,7 @@ async def _collect(loaded: Loaded, wanted: Wanted) -> Outcome:
     accounted = ACCOUNTED if wanted.once or wanted.replay_dir else ()
     log = make_log(settings.log_level, settings.log_format, said_otherwise=accounted)
     for warning in loaded.warnings:
-        log.warning("config.unsafe", because=warning)
+        log.warning("config.advice", because=warning)
     collector = Collector(loaded, SystemClock(), log)
     if wanted.replay_dir is not None:
         return await collector.replay(wanted.replay_dir)

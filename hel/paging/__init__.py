@@ -1,1 +1,1 @@
-"""What to ask next and where to resume: one module a strategy, one poll loop for all of them."""
+"""What to ask next and where to resume: one class a strategy, one poll loop for all of them."""

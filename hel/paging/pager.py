@@ -127,16 +127,17 @@ class Pager:
     def _repeats(self, found: list[bytes]) -> bool:
         """Whether a numbered page is the one before it once more, as some APIs answer behind the last."""
         before, self._before = self._before, found
-        return self._strategy.counts_pages and bool(found) and found == before
+        return self._strategy.counts and bool(found) and found == before
 
     def _repeated(self, request: Request) -> Page:
         """The end of the pages; or, where already the second is the first, an API that does not take the number."""
-        if len(self._asked) > 2:
+        is_short = len(self._before) < self._strategy.page_size
+        if is_short or len(self._asked) != 2 or not self._strategy.is_first(self._asked[0]):
             return self._last([], request)
         fault = PagingLoopError(
             "page 2 holds the same events as page 1",
-            "check that the API takes the number under this name: `pagination.page_param` or `offset_param`; the first "
-            "page was taken",
+            "the first page was taken; check that the API takes the number under this name (`pagination.page_param`, "
+            "`offset_param`); if it does, and repeats its last page, set `pagination.limit` to how many make one",
         )
         return Page([], None, None, fault=fault)
 

@@ -4,7 +4,7 @@ A law: a request and its answer in, the next request out.
 """
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 from urllib.parse import urljoin, urlsplit
 
 from hel.envelope import Envelope
@@ -35,8 +35,17 @@ class Strategy(Protocol):
     key: ClassVar[str]
     """The config's key that says where the next page is named; empty where nothing does."""
 
-    counts_pages: ClassVar[bool]
+    counts: ClassVar[bool]
     """Whether the next page's number is Hel's own counting."""
+
+    @property
+    def page_size(self) -> int:
+        """How many events make a full page; 0 where it is not known."""
+        ...
+
+    def is_first(self, request: Request) -> bool:
+        """Whether it asks for the first page."""
+        ...
 
     @property
     def paths(self) -> tuple[str | None, ...]:
@@ -60,7 +69,16 @@ class NoPages:
     """`strategy: none`: one page is all there is."""
 
     key: ClassVar[str] = ""
-    counts_pages: ClassVar[bool] = False
+    counts: ClassVar[bool] = False
+
+    @property
+    def page_size(self) -> int:
+        """It does not matter."""
+        return 0
+
+    def is_first(self, request: Request) -> bool:  # noqa: ARG002  # there is no other
+        """It does."""
+        return True
 
     def names_next(self, answer: Answer) -> bool:  # noqa: ARG002  # there is none
         """Nothing does."""
@@ -197,21 +215,35 @@ class Numbered(NoPages):
         param: The parameter, or member of the body, that takes it.
         first: The number of the first page, or 0 for an offset.
         by_events: It counts events, not pages.
+        size: How many events make a full page; 0 where it is not known.
     """
 
     param: str
     first: int
     by_events: bool = False
-    counts_pages: ClassVar[bool] = True
+    size: int = 0
+    counts: ClassVar[bool] = True
+
+    @property
+    def page_size(self) -> int:
+        """As it was configured."""
+        return self.size
+
+    def is_first(self, request: Request) -> bool:
+        """Whether it asks for the first page."""
+        return str(self._number(request)) == str(self.first)
+
+    def _number(self, request: Request) -> Any:
+        asked = request.query if request.method == "GET" else body_of(request)
+        return asked.get(self.param, self.first)
 
     def next(self, asking: Asking, request: Request, answer: Answer) -> Request | None:
         """The next number; an empty page is the end."""
         if not answer.count:
             return None
         is_get = asking.method == "GET"
-        asked = (request.query if is_get else body_of(request)).get(self.param, self.first)
         try:
-            number = int(asked) + (answer.count if self.by_events else 1)
+            number = int(self._number(request)) + (answer.count if self.by_events else 1)
         except (TypeError, ValueError):
             raise ReplyError(
                 f"`{self.param}` in the request is no number",

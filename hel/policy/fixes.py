@@ -161,7 +161,10 @@ FORBIDDEN: Mapping[str, str] = {
 """By the kind of `auth`, for a 403."""
 
 API: Mapping[int, str] = {
-    400: "check `from` and `query_params` against the API's documentation",
+    400: (
+        "check `from`, `query_params` and `body` against the API's documentation; with `window` also how long a span "
+        "it takes (`max_secs`)"
+    ),
     404: "check `url`: the domain and the path",
     429: (
         "nothing to do unless it happens often: Hel waits for the limit's reset by itself; then lower "

@@ -39,8 +39,8 @@ def explain_failure(error: Failure, origin: str) -> SourceError:
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return UnreachableError(
             f"the name of {origin} can't be resolved",
-            "check the domain in `url` (OKTA_DOMAIN is the domain alone, such as dev-12345.okta.com) and this "
-            "machine's DNS",
+            "check that name, in hel.yaml or in the variable that it comes from (OKTA_DOMAIN is the domain alone, such "
+            "as dev-12345.okta.com), and this machine's DNS",
             trouble=Trouble.DNS,
         )
     if isinstance(error, httpx.TimeoutException):

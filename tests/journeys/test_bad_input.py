@@ -278,7 +278,9 @@ def test_a_rotation_that_is_none(bare: Workshop) -> None:
     refused(bare.hel("run", "--once", "--output-rotate", "daily"), "rotate", "stdout")
 
 
-@pytest.mark.parametrize("arguments", [("run", "--nonsense"), ("rum",), ("test",), ("state", "set", "okta-audit")])
+@pytest.mark.parametrize(
+    "arguments", [("run", "--nonsense"), ("rum",), ("test", "--source"), ("state", "set", "okta-audit")]
+)
 def test_a_wrong_command_line_is_exit_2_with_usage(bare: Workshop, arguments: tuple[str, ...]) -> None:
     bare.configure({"okta-audit": source(SSWS)})
     refused(bare.hel(*arguments), "Usage:")

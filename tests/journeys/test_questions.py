@@ -70,8 +70,8 @@ def test_a_descending_query_that_starts_over_in_its_middle_loses_and_repeats_not
     [
         ({"query_params": {"until": "2026-05-01"}}, math.inf),
         ({"query_params": {"sortOrder": "DESCENDING"}}, math.inf),
-        ({"query_params": {"until": "2026-05-01"}, "pagination": {"strategy": "none"}}, 5),
-        ({"query_params": {}}, 5),
+        ({"query_params": {"until": "2026-05-01"}, "pagination": {"strategy": "none"}}, 65),
+        ({"query_params": {}}, 65),
     ],
 )
 def test_all_that_was_delivered_is_remembered_where_a_query_is_read_to_its_end(

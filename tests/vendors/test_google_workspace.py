@@ -40,7 +40,7 @@ def failed(bench: Bench, *arguments: str) -> Ended:
     return ended
 
 
-def test_windows_of_a_day_leave_no_gap_from_the_start_to_now(open_bench: Opening) -> None:
+def test_windows_of_three_days_leave_no_gap_from_the_start_to_now(open_bench: Opening) -> None:
     google = GoogleWorkspace()
     bench = open_bench(google)
     google.happen(40, time.time() - 3 * DAY_S, spread_s=3600)  # so that most windows have no `items` at all
@@ -52,7 +52,8 @@ def test_windows_of_a_day_leave_no_gap_from_the_start_to_now(open_bench: Opening
     windows = [ends(one) for one in google.asked]
     assert windows[-1][1] >= began
     assert all(later == earlier - OVERLAP_S for (_, earlier), (later, _) in pairwise(windows))
-    assert all(0 < end - start <= DAY_S + OVERLAP_S for start, end in windows)
+    assert all(0 < end - start <= 3 * DAY_S for start, end in windows)
+    assert len(windows) >= 3
     bench.check()
 
 
@@ -181,7 +182,7 @@ def test_the_key_may_be_a_file_beside_the_configuration(open_bench: Opening) -> 
 def test_a_token_that_expires_in_the_middle_of_the_pages_is_renewed_and_nothing_is_lost(open_bench: Opening) -> None:
     google = GoogleWorkspace(most=20, serves=4)
     bench = open_bench(google)
-    google.happen(250, time.time() - 60, spread_s=3600)
+    google.happen(350, time.time() - 60, spread_s=3600)
     ended = bench.once()
     refused = [one for one in google.asked if one.status == 401]
     assert len(refused) == (len(google.pages) - 1) // 4 > 3
@@ -277,7 +278,7 @@ def test_a_start_that_is_moved_to_a_later_day_repeats_nothing(open_bench: Openin
 
 
 def test_neither_key_nor_assertion_nor_token_is_written_anywhere(open_bench: Opening) -> None:
-    google = GoogleWorkspace(serves=3)
+    google = GoogleWorkspace(serves=1)
     bench = open_bench(google)
     bench.config["global"]["log_level"] = "debug"
     bench.write()
