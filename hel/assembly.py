@@ -115,9 +115,7 @@ def header_names(limit: RateLimit) -> HeaderNames:
 def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Memory:
     """Where it stands, and what it has delivered; where that answers another question its first tick starts over."""
     start = question(source).starting_point(store.checkpoint(name) if store else None)
-    if (
-        source.dedupe is not None
-    ):  # then IDs tell what was delivered before that, and a longer overlap finds what was late
+    if source.dedupe is not None:  # IDs tell what was delivered even before that: a longer overlap may look there
         start = replace(start, known_from=None)
     log.debug("source.known", events=start.events, newest=start.newest, finished=start.finished)
     seen = SeenIds(source.dedupe.capacity, store.seen(name) if store else ()) if source.dedupe else None

@@ -60,9 +60,7 @@ def test_an_answer_that_says_it_failed_is_quoted(body: bytes, said: str) -> None
     assert "may_be_missing" not in raised.value.fix
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"errors":[],"error":1}', b'{"error":["",{}],"errors":{"a":[]}}', b'{"errors":[[]]}']
-)
+@pytest.mark.parametrize("body", [b'{"errors":[],"error":1}', b'{"error":[""],"errors":{"a":[]}}', b'{"errors":[[]]}'])
 def test_what_is_no_errors_text_is_not_quoted(body: bytes) -> None:
     with pytest.raises(ReplyError) as raised:
         Envelope(body).events("result")

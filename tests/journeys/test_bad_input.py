@@ -278,9 +278,16 @@ def test_a_rotation_that_is_none(bare: Workshop) -> None:
     refused(bare.hel("run", "--once", "--output-rotate", "daily"), "rotate", "stdout")
 
 
-@pytest.mark.parametrize(
-    "arguments", [("run", "--nonsense"), ("rum",), ("test", "--source"), ("state", "set", "okta-audit")]
-)
+def test_a_test_without_a_name_takes_the_only_source_and_asks_where_there_are_several(bare: Workshop) -> None:
+    bare.configure({"okta-audit": source(SSWS)})
+    assert bare.hel("test").err.startswith("okta-audit: https://")
+    bare.configure({"one": source(SSWS), "two": source(SSWS)})
+    refused(bare.hel("test"), "which source? (say it: hel test --source NAME, with one of one, two)")
+    bare.configure({})
+    refused(bare.hel("test"), "nothing is named here")
+
+
+@pytest.mark.parametrize("arguments", [("run", "--nonsense"), ("rum",), ("test", "x"), ("state", "set", "okta-audit")])
 def test_a_wrong_command_line_is_exit_2_with_usage(bare: Workshop, arguments: tuple[str, ...]) -> None:
     bare.configure({"okta-audit": source(SSWS)})
     refused(bare.hel(*arguments), "Usage:")
