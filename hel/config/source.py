@@ -25,7 +25,8 @@ from hel.config.fields import (
     is_plain_http,
     is_true,
 )
-from hel.config.pagination import LinkHeaderPagination, Pagination, Watermark, Window, resume_conflicts
+from hel.config.pagination import LinkHeaderPagination, Pagination, Watermark, Window
+from hel.config.paging_conflicts import resume_conflicts
 from hel.config.resilience import Limits, Resilience
 from hel.config.section import Conflict, Section, wrong
 from hel.config.tls import TlsConfig
