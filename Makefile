@@ -12,7 +12,7 @@ run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	$(BIN)/python -m examples.okta_org -- $(BIN)/hel run --once --config examples/okta.yaml
 
 test: $(VENV)/.ready  ## All tests.
-	@$(BIN)/pytest
+	@PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) $(BIN)/pytest  # some always wait
 
 soak: $(VENV)/.ready  ## Hundreds of kills at random moments; KILLS=100 of each variant, SEED=.
 	@$(BIN)/python -m tests.journeys.crashes $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))

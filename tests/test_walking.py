@@ -216,7 +216,7 @@ def left_out(way: Way) -> set[str]:
 
 
 @given(ways(), st.lists(STEPS, min_size=1, max_size=16))
-@settings(max_examples=250)
+@settings(max_examples=200)
 def test_any_pager_over_any_history_yields_each_event_once(way: Way, steps: list[Step]) -> None:
     api = Api(way.pages_by, FakeClock(), way.order, way.size, way.form, way.says_more, way.takes_s)
     with tempfile.TemporaryDirectory() as folder:

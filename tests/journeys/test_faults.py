@@ -7,6 +7,7 @@ table's, and it takes a bounded time and memory.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -155,7 +156,9 @@ def test_a_fault_that_passes_costs_another_attempt_and_nothing_else(workshop: Wo
     assert workshop.written() == workshop.org.log.uuids
     retried = ended.logged("request.retried")
     assert row.said in retried[0]["because"]
-    assert all(retry["until"] > retry["timestamp"] for retry in retried)
+    for retry in retried:  # the wait may be short, and the log line comes a moment after it was reckoned
+        until, said_at = (datetime.fromisoformat(retry[key]) for key in ("until", "timestamp"))
+        assert until > said_at - timedelta(seconds=1)
     assert len(retried) == 1 or row.fault.kind == "short_length", "what is left of its body spoils the next answer, too"
     assert asked(workshop) == 4 + len(retried), "four pages, one of them again"
     assert workshop.leaks(ended) == []
