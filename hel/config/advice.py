@@ -51,7 +51,7 @@ def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
             "'window')",
             (*here, "pagination"),
         )
-    if isinstance(pages, NoPagination) and walks:
+    if isinstance(pages, NoPagination) and mark is not None:
         yield Problem(
             "what the API cuts off is lost: this is for one that answers with all there is (else say in 'strategy' how "
             "its pages follow each other)",

@@ -6,6 +6,7 @@ from typing import Any
 from hel.config.fields import is_true
 from hel.config.pagination import DEFAULT_PARAMS
 from hel.config.section import Conflict
+from hel.config.values import UNKNOWN
 from hel.timestamps import parse_text, written_start
 
 _NAMES_NEXT = frozenset({"link_header", "next_url", "cursor"})
@@ -35,7 +36,8 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
         yield ("window",), "there is a watermark, too (keep the one that the API takes)"
     if strategy in ("page_offset", "offset") and not walks:
         yield ("pagination",), "numbers of pages don't last (add 'watermark' or 'window': where the next tick starts)"
-    if strategy in ("cursor", "next_url") and not walks and not lasts:
+    says_no = isinstance(pagination, Mapping) and pagination.get("lasting") not in (None, UNKNOWN) and not lasts
+    if not walks and not lasts and (strategy in ("cursor", "next_url") or (strategy == "link_header" and says_no)):
         yield (
             ("pagination",),
             (

@@ -37,6 +37,7 @@ MARK = "    watermark: {path: t, param: since"
             ["4:18: sources.a.pagination.strategy: what the API"],
         ),
         (f"{MARK}, template: 'a:x t:>={{}}'}}\n", ["4:40: sources.a.watermark.template: without 'from'"]),
+        ("    pagination: {strategy: none}\n    window: {start_param: a, end_param: b}\n", []),
         (f"{MARK}, template: 't:>={{}}'}}\n", []),
     ],
 )

@@ -65,6 +65,7 @@ def test_the_size_of_a_page_is_sent_with_each_by_post_as_a_number(source: Source
     ("text", "place", "words"),
     [
         (CURSOR, "sources.a.pagination", "lasting: true"),
+        ("    pagination: {strategy: link_header, lasting: false}\n", "sources.a.pagination", "lasting: true"),
         ("    pagination: {strategy: next_url, next_url_path: n}\n", "sources.a.pagination", "lasting: true"),
         ("    pagination: {strategy: page_offset}\n", "sources.a.pagination", "'watermark' or 'window'"),
         ("    pagination: {strategy: offset}\n", "sources.a.pagination", "'watermark' or 'window'"),
