@@ -186,8 +186,8 @@ class Memory:
         """Stand behind a page."""
         stood = self.checkpoint
         watermark, walk_to = stood.watermark, stood.walk_to
-        if walk_to is not None and page.as_of is not None:  # this machine's clock may be ahead of the API's
-            walk_to = min(walk_to, page.as_of)
+        if walk_to is not None and page.as_of is not None and now - page.as_of < _BELIEVED_S:
+            walk_to = min(walk_to, page.as_of)  # this machine's clock may be ahead of the API's
         if self._walks is not None and page.next is None and page.fault is None:
             met = walk_to if self._walks == "window" else reached
             latest = math.inf if self._walks == "number" else now  # an event of the future does not move it there
@@ -226,6 +226,10 @@ class Memory:
         if self._whole_ticks:
             self._committed, self._committed_ground = self.checkpoint, self._ground.left()
             self._beyond.clear()
+
+
+_BELIEVED_S = 86_400.0
+"""An API whose clock is further behind than this has none; to wait for it would be to stand still."""
 
 
 def _newer(newest: tuple[float | None, str | None], line: Line, now: float) -> tuple[float | None, str | None]:

@@ -189,6 +189,24 @@ def test_a_clock_that_is_wrong_loses_nothing(tmp_path: Path, clock: FakeClock, b
     assert life.delivered == life.expected
 
 
+def test_an_api_whose_clock_stands_still_stops_no_window(tmp_path: Path, clock: FakeClock) -> None:
+    class Stopped(Api):
+        def _written(self, *arguments: Any, **more: Any) -> Reply:
+            reply = super()._written(*arguments, **more)
+            return replace(reply, headers=(*reply.headers, ("date", "Thu, 01 Jan 1970 00:00:00 GMT")))
+
+    api = Stopped("none", clock)
+
+    async def main(life: Life) -> None:
+        for _ in range(20):
+            api.add(clock.at, clock.at)
+            await life.ticks(1, every_s=300)
+
+    life = lived(tmp_path, api, main, window=WINDOW | {"max_secs": 1500})
+    assert life.delivered <= life.expected
+    assert (life.expected - life.delivered).total() <= 1
+
+
 @pytest.mark.parametrize("future_s", [0, 86_400])
 def test_a_refused_cursor_in_a_catch_up_loses_nothing_for_an_event_of_the_future(
     tmp_path: Path, clock: FakeClock, future_s: float
