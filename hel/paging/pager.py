@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
+from hel.dedupe import key_of
 from hel.envelope import Envelope
 from hel.errors import PagingLoopError
 from hel.paging.place import Asking
@@ -81,7 +82,7 @@ class Pager:
         self._where = where
         self._full_page = full_page
         self._asked: list[Request] = []
-        self._before: list[bytes] = []
+        self._before = b""
         self._has_named_next = False
         self._paths = [path for path in (where.path, *strategy.paths) if path]
 
@@ -90,7 +91,7 @@ class Pager:
         request = self._question
         if checkpoint is not None and checkpoint.resume is not None and self._ending is not Ending.REPEATED:
             request = self._asking.read(checkpoint.resume, "the stored cursor")
-        self._asked, self._before, self._has_named_next = [request], [], False
+        self._asked, self._before, self._has_named_next = [request], b"", False
         return request
 
     @property
@@ -107,7 +108,7 @@ class Pager:
         found = self._where.of(envelope)
         answer = Answer(reply, envelope, len(found))
         if self._repeats(found):
-            return self._repeated(request)
+            return self._repeated(request, len(found))
         following = self._strategy.next(self._asking, request, answer)
         self._has_named_next |= following is not None or self._strategy.names_next(answer)
         if following is None:
@@ -126,12 +127,14 @@ class Pager:
 
     def _repeats(self, found: list[bytes]) -> bool:
         """Whether a numbered page is the one before it once more, as some APIs answer behind the last."""
-        before, self._before = self._before, found
-        return self._strategy.counts and bool(found) and found == before
+        if not self._strategy.counts or not found:
+            return False
+        before, self._before = self._before, key_of(b"\n".join(found))  # its events themselves would fill the memory
+        return self._before == before
 
-    def _repeated(self, request: Request) -> Page:
+    def _repeated(self, request: Request, count: int) -> Page:
         """The end of the pages; or, where already the second is the first, an API that does not take the number."""
-        is_short = len(self._before) < self._strategy.page_size
+        is_short = count < self._strategy.page_size
         if is_short or len(self._asked) != 2 or not self._strategy.is_first(self._asked[0]):
             return self._last([], request)
         fault = PagingLoopError(
