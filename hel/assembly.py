@@ -9,9 +9,7 @@ from typing import Literal
 from hel.asking import question, walks
 from hel.attempt import Rules
 from hel.config.auth import ApiKeyAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
-from hel.config.pagination import (
-    NoPagination,
-)
+from hel.config.pagination import NoPagination
 from hel.config.resilience import Limits, RateLimit
 from hel.config.source import SourceConfig
 from hel.dedupe import SeenIds, key_of

@@ -59,7 +59,7 @@ class Envelope:
         if path is not None and not self._is_object:
             raise self._lacks(path)
         if path is None:
-            return json_text.split(self._only_array())
+            return json_text.items(self._only_array())
         raw = self._raw(path)
         if raw is None or raw == b"null":
             if may_be_missing:
@@ -70,7 +70,7 @@ class Envelope:
             raise ReplyError(f"`{path}` in the answer is null{said}", _FIX if said else _NULL_FIX)
         if not raw.startswith(b"["):
             raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
-        return json_text.split(raw)
+        return json_text.items(raw)
 
     def has(self, path: str) -> bool:
         """Whether anything stands at a dotted path, be it null."""

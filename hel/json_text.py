@@ -36,19 +36,28 @@ _pages = msgspec.json.Decoder(list[msgspec.Raw])
 def split(body: bytes) -> list[bytes]:
     """The JSON text of each event in a page that is one top-level array of objects.
 
-    msgspec finds the ends without decoding. It lets invalid UTF-8 pass, so that is checked first, and refuses
-    lone surrogates, which are legal JSON (RFC 8259 §8.2), so what it refuses is split again by the standard library.
-
     Raises:
         ReplyError: The body is no JSON array of objects.
     """
     body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
     check_text(body)
     check_size(body)
+    return items(body)
+
+
+def items(array: bytes) -> list[bytes]:
+    """The JSON text of each event in an array whose text and size were checked.
+
+    msgspec finds the ends without decoding. It lets invalid UTF-8 pass, which `check_text` does not, and refuses
+    lone surrogates, which are legal JSON (RFC 8259 §8.2), so what it refuses is split again by the standard library.
+
+    Raises:
+        ReplyError: It is no JSON array of objects.
+    """
     try:
-        events = [bytes(raw) for raw in _pages.decode(body)]
+        events = [bytes(raw) for raw in _pages.decode(array)]
     except (msgspec.DecodeError, RecursionError):
-        events = [text.encode() for text in _split_slowly(body.decode())]
+        events = [text.encode() for text in _split_slowly(array.decode())]
     for number, event in enumerate(events, 1):
         if not event.startswith(b"{"):
             shown = _shown(event.decode())

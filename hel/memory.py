@@ -96,6 +96,7 @@ class Memory:
             LineTooLongError: A line is, and may not be left out; nothing of the page was taken.
         """
         made = [(event, maker.line(event, received_at)) for event in page.events]
+        of_page = [line for _, line in made]
         self._check_lengths(made)
         lines: list[bytes] = []
         skipped: list[Skipped] = []
@@ -116,7 +117,7 @@ class Memory:
             if self._seen is not None and identity is not None and not is_known:
                 self._seen.add(identity)
                 ids += identity
-        until_at = self._until_at([line for _, line in made], reached, received_at)
+        until_at = self._until_at(of_page, reached, received_at)
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
             self._ground = Delivered(map(key_of, page.events) if page.again else ())
@@ -131,7 +132,7 @@ class Memory:
             None,
             skipped=tuple(skipped),
             until_at=until_at,
-            lacks=maker.lacking([line for _, line in made]),
+            lacks=maker.lacking(of_page),
         )
         if self._whole_ticks and not last:
             return batch

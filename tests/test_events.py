@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 
 from hel.errors import ReplyError
 from hel.events import LineMaker
-
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
-OBJECTS = st.dictionaries(st.text(), VALUES, max_size=5)
-SURROGATE = b'{"uuid":"1","published":"2026-05-01T12:00:00.000Z","n":1.0,"name":"\\ud800"}'
+from tests.json_values import OBJECTS, SURROGATE
 
 
 def maker(**options: Any) -> LineMaker:

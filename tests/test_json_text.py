@@ -10,18 +10,7 @@ from hypothesis import strategies as st
 from hel.errors import ReplyError, Trouble
 from hel.events import LineMaker
 from hel.json_text import MAX_MEMBERS, MAX_OBJECTS, MAX_VALUES, members, split
-
-VALUES: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
-    max_leaves=12,
-)
-OBJECTS = st.dictionaries(st.text(), VALUES, max_size=5)
-SURROGATE = b'{"uuid":"1","published":"2026-05-01T12:00:00.000Z","n":1.0,"name":"\\ud800"}'
-
-
-def maker(**options: Any) -> LineMaker:
-    return LineMaker(("source", "okta-audit"), "/api/v1/logs", **options)
+from tests.json_values import OBJECTS, SURROGATE
 
 
 @given(st.lists(OBJECTS, max_size=5), st.booleans(), st.sampled_from([None, 1]))
@@ -67,7 +56,10 @@ def test_a_string_or_object_field_passes_unchanged() -> None:
     """Lesson 27: one field, a string here and an object there."""
     events = [b'{"debugData":"text"}', b'{"debugData":{"k":["v"]}}', b'{"debugData":null}']
     assert split(b"[" + b",".join(events) + b"]") == events
-    assert [b'"event":' + event + b"," in maker().line(event, 0.0).text for event in events] == [True] * 3
+    assert [
+        b'"event":' + event + b"," in LineMaker(("source", "okta-audit"), "/api/v1/logs").line(event, 0.0).text
+        for event in events
+    ] == [True] * 3
 
 
 def test_lone_surrogates_are_legal_and_stay_as_they_are() -> None:

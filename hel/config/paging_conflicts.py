@@ -19,15 +19,13 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     Args:
         given: The source as read.
     """
-    pagination, walks = given.get("pagination"), [key for key in ("watermark", "window") if given.get(key) is not None]
-    strategy = pagination.get("strategy") if isinstance(pagination, Mapping) else "link_header"
-    lasts = isinstance(pagination, Mapping) and is_true(pagination.get("lasting"))
-    if (
-        walks
-        and strategy in _NAMES_NEXT
-        and isinstance(pagination, Mapping)
-        and pagination.get("end_on") == "short_page"
-    ):
+    walks = [key for key in ("watermark", "window") if given.get(key) is not None]
+    pages = given.get("pagination")
+    if not isinstance(pages, Mapping):
+        pages = {"strategy": "link_header"}
+    strategy, lasting = pages.get("strategy"), pages.get("lasting")
+    lasts = is_true(lasting)
+    if walks and strategy in _NAMES_NEXT and pages.get("end_on") == "short_page":
         yield (
             ("pagination", "end_on"),
             f"a page that the API cuts short would end a walk before its end (remove it: '{strategy}' names the end)",
@@ -36,7 +34,7 @@ def resume_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
         yield ("window",), "there is a watermark, too (keep the one that the API takes)"
     if strategy in ("page_offset", "offset") and not walks:
         yield ("pagination",), "numbers of pages don't last (add 'watermark' or 'window': where the next tick starts)"
-    says_no = isinstance(pagination, Mapping) and pagination.get("lasting") not in (None, UNKNOWN) and not lasts
+    says_no = lasting not in (None, UNKNOWN) and not lasts
     if not walks and not lasts and (strategy in ("cursor", "next_url") or (strategy == "link_header" and says_no)):
         yield (
             ("pagination",),
@@ -89,9 +87,7 @@ def _given_twice(given: Mapping[str, Any]) -> Iterator[Conflict]:
     for section in ("query_params", "body"):
         parameters = given.get(section)
         for name in parameters if isinstance(parameters, Mapping) else ():
-            if name in own and not (
-                section == "query_params" and given.get("from") is not None and "param'" not in own[name]
-            ):
+            if name in own:
                 fix = "put what it asks for besides into 'template'" if "watermark" in own[name] else "remove it"
                 yield (section, name), f"{own[name]} ({fix})"
 

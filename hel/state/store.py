@@ -187,7 +187,7 @@ class Store:
         if until_at is None:
             until_at = 0.0 if checkpoint is None else _until_at(checkpoint)
         if checkpoint is not None:
-            self._forget_units(source, checkpoint)
+            checkpoint = self._go_on(source, checkpoint)
         if batch.is_new_ground:
             self._db.execute("DELETE FROM delivered WHERE source = ? AND (met = 1 OR beyond = 2)", (source,))
             self._db.execute("UPDATE delivered SET beyond = 1 WHERE source = ?", (source,))
@@ -196,15 +196,10 @@ class Store:
         if batch.ids and keep.ids:
             self._remember(source, batch.ids, keep.ids)
         if checkpoint is not None:
-            self._move(source, self._with_known_from(source, checkpoint))
+            self._move(source, checkpoint)
             if not checkpoint.overlapping:
                 self._leave_ground(source, checkpoint, keep)
                 self._insert(source, batch.again, until_at, beyond=2)
-
-    def _with_known_from(self, source: str, checkpoint: Checkpoint) -> Checkpoint:
-        """What the state itself knows of how far it remembers, which its sources don't."""
-        stored = self._db.execute("SELECT known_from FROM checkpoints WHERE source = ?", (source,)).fetchone()
-        return replace(checkpoint, known_from=stored[0]) if stored else checkpoint
 
     def _insert(self, source: str, keys: bytes, until_at: float, *, beyond: int, met: int = 0) -> None:
         if keys:
@@ -219,13 +214,20 @@ class Store:
         self._db.execute("INSERT INTO seen (source, ids, total) VALUES (?, ?, ?)", (source, ids, total))
         self._db.execute("DELETE FROM seen WHERE source = ? AND total <= ?", (source, total - capacity))
 
-    def _forget_units(self, source: str, checkpoint: Checkpoint) -> None:
-        """Rows of a watermark of another kind say nothing of how long they are needed: times and numbers don't mix."""
-        stored = self._db.execute("SELECT question FROM checkpoints WHERE source = ?", (source,)).fetchone()
-        if stored and stored[0] and kind_of(stored[0]) != kind_of(checkpoint.question):
+    def _go_on(self, source: str, checkpoint: Checkpoint) -> Checkpoint:
+        """The checkpoint with what only the state knows: how far it remembers.
+
+        Rows of a watermark of another kind say nothing of how long they are needed: times and numbers don't mix.
+        """
+        stored = self._db.execute("SELECT question, known_from FROM checkpoints WHERE source = ?", (source,)).fetchone()
+        if stored is None:
+            return checkpoint
+        question, known_from = stored
+        if question and kind_of(question) != kind_of(checkpoint.question):
             self._db.execute(
                 "UPDATE delivered SET until_at = 0, beyond = max(beyond, 1) WHERE source = ? AND met = 0", (source,)
             )
+        return replace(checkpoint, known_from=known_from)
 
     def _move(self, source: str, checkpoint: Checkpoint) -> None:
         self._db.execute(
