@@ -26,8 +26,9 @@ lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
 audit: $(VENV)/.ready  ## Known vulnerabilities of what is pinned; those that can't be looked up are listed as such.
 	@$(BIN)/pip-audit --requirement requirements.txt --require-hashes --disable-pip --progress-spinner off
 
-reference: $(VENV)/.ready  ## Write the configuration's reference into the README anew.
+reference: $(VENV)/.ready  ## Write the references of configuration and metrics into the README anew.
 	@$(BIN)/python -m hel.config.reference README.md
+	@$(BIN)/python -m hel.telemetry.metrics_reference README.md
 
 requirements:  ## Pin the dependencies anew; needs uv.
 	uv pip compile --quiet --universal --generate-hashes --extra dev --python-version 3.11 --upgrade \

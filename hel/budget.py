@@ -3,6 +3,7 @@
 Waiting is done here, so that the limiter stays a law.
 """
 
+import math
 from dataclasses import dataclass
 
 from aiolimiter import AsyncLimiter
@@ -21,17 +22,23 @@ def throttle(requests_per_s: float, burst: int) -> AsyncLimiter:
     return AsyncLimiter(burst, burst / requests_per_s)
 
 
-@dataclass(frozen=True, slots=True)
+_SAY_AGAIN_S = 600.0
+"""A budget that is used up in every window says so once in this time."""
+
+
+@dataclass(slots=True)
 class Budget:
     """One budget.
 
     Attributes:
         limiter: What the server's window leaves.
         throttle: What the configuration allows; None where it sets no rate.
+        said_at: When it last said that it is used up, in monotonic seconds.
     """
 
     limiter: Limiter
     throttle: AsyncLimiter | None = None
+    said_at: float = -math.inf
 
     async def reserve(self, clock: Clock, log: Log, max_wait_s: float) -> None:
         """Wait until a request may be sent, and take its place.
@@ -66,6 +73,13 @@ class Budget:
                     "`schedule.interval_secs`",
                 )
             if not said and delay > _RECHECK_S:
-                log.info("limit.paused", wait_s=round(delay, 1), until=utc_text(clock.now() + delay))
+                self._say_paused(delay, clock, log)
                 said = True
             await clock.sleep(min(delay, _RECHECK_S))
+
+    def _say_paused(self, delay: float, clock: Clock, log: Log) -> None:
+        is_news = clock.monotonic() - self.said_at >= _SAY_AGAIN_S
+        if is_news:
+            self.said_at = clock.monotonic()
+        say = log.info if is_news else log.debug
+        say("limit.paused", wait_s=round(delay, 1), until=utc_text(clock.now() + delay))

@@ -1,32 +1,34 @@
 """The program: opens what must outlive it, builds a poller for each source, and runs them to their end.
 
-Read on from here: `lifecycle` (which task ends when), `poller` (due, pages, batches), `exchange` (one policed
-request), `emitter` (written, flushed, then committed).
+Read on from here: `lifecycle` (which task ends when), `fleet` (each source's task), `poller` (due, pages, batches),
+`exchange` (one policed request), `emitter` (written, flushed, then committed), `control` (what may be asked meanwhile).
 """
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import anyio
-
-from hel import asking, assembly
+from hel import asking, assembly, audit
+from hel.adopting import adopt_output, claim
 from hel.auth.nonces import Nonces
 from hel.clock import Clock
 from hel.config.load import Loaded
 from hel.config.models import MB
+from hel.control import Control, Surroundings, wanted_of
 from hel.emitter import Emitter
 from hel.errors import ConfigError, HelError, SourceError
+from hel.fleet import Fleet
+from hel.health import Health
 from hel.lifecycle import Job, Lifecycle
-from hel.poller import Poller
 from hel.queue import BatchQueue
 from hel.recording import Recorder, recorded_sources
 from hel.replay import replay
-from hel.sharing import Shared, exchange_of
-from hel.sinks.adoption import Identify, adopt, unclaimed
+from hel.sharing import Shared
+from hel.sinks.adoption import adopt
 from hel.sinks.file import FileSink
 from hel.sinks.opening import check_output, open_sink
 from hel.sinks.sink import Sink
@@ -59,6 +61,15 @@ class Outcome:
         return not self.failures and self.output is None
 
 
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What a run that goes on has beside its sources."""
+
+    around: Surroundings
+    health: Health
+    listener: socket.socket | None
+
+
 class Collector:
     """Runs the sources of one config.
 
@@ -69,37 +80,41 @@ class Collector:
     """
 
     def __init__(self, loaded: Loaded, clock: Clock, log: Log) -> None:
-        self._path = loaded.path
+        self._loaded = loaded
         self._config = loaded.config
-        self._secrets = loaded.secrets
         self._clock = clock
         self._log = log
         self._outcome = Outcome()
         self._unfinished: set[str] = set()
 
-    async def run(self, *, once: bool, record_dir: Path | None = None) -> Outcome:
-        """Collect, deliver and commit: one tick of every source, or until a signal.
+    async def run(self, *, around: Surroundings | None = None, record_dir: Path | None = None) -> Outcome:
+        """Collect, deliver and commit: one tick of every source, or on and on until a signal.
+
+        Args:
+            around: What a run that goes on needs of its process; None for one tick.
+            record_dir: Where to write each answer down, or None.
 
         Raises:
-            ConfigError: The output or the recordings can't be written.
+            ConfigError: The output or the recordings can't be written, or the server can't listen.
             StateError: The state can't be used, or is held (StateLockedError).
         """
         config = self._config.global_
         check_file(config.state.path)
-        check_output(config.output, [self._path, *files_of(config.state.path)])
+        check_output(config.output, [self._loaded.path, *files_of(config.state.path)])
         with ExitStack() as stack:
+            service = None if around is None else self._service(around, stack)
             stack.enter_context(StateLock(config.state.path))
             store = stack.enter_context(Store(config.state.path, writable=True))
             sink = open_sink(config.output, self._clock, self._log)
             stack.callback(sink.close)
+            audit.say_loaded(self._loaded, self._log)
             if isinstance(sink, FileSink):
-                self._adopt(sink, store)
-            store.claim({unclaimed(label): name for label, name in self._labels().items()})
-            recorders = {name: Recorder(record_dir / name) for name in self._config.sources} if record_dir else {}
-            if not once:
+                adopt_output(self._loaded, sink, store, self._log)
+            claim(self._loaded, store)
+            if service is not None:
                 output = str(config.output.path or "stdout")
                 self._log.info("run.started", sources=len(self._config.sources), output=output, state=str(store.path))
-            await self._poll(sink, store, store, recorders, once=once)
+            await self._poll(sink, store, store, record_dir, service)
         return self._outcome
 
     async def test(self) -> Outcome:
@@ -111,7 +126,7 @@ class Collector:
         path = self._config.global_.state.path
         with ExitStack() as stack:
             known = stack.enter_context(Store(path, writable=False)) if path.exists() else None
-            await self._poll(StreamSink(), known, None, {}, once=True)
+            await self._poll(StreamSink(), known, None, None, None)
         return self._outcome
 
     async def replay(self, directory: Path) -> Outcome:
@@ -144,19 +159,50 @@ class Collector:
                 split, maker = asking.split(source), assembly.line_maker(source)
                 play = partial(replay, name, directory / name, split, maker, memory, queue, log)
                 jobs.append(partial(self._account, name, play))
-            await self._finish(queue, sink, None, Nonces(), jobs, once=True)
+            await self._finish(queue, sink, None, Nonces(), self._keeps(), jobs)
         return self._outcome
 
+    def _service(self, around: Surroundings, stack: ExitStack) -> _Service:
+        """What a run that goes on has beside its sources; the server's port is taken at once, for that may fail."""
+        health = Health(self._clock.now)
+        around.taps.add(health.hear)
+        server = self._config.global_.server
+        if not server.enabled:
+            return _Service(around, health, None)
+        from hel.server.serving import listen  # noqa: PLC0415  # loaded only where there is a server
+
+        return _Service(around, health, stack.enter_context(listen(server.host, server.port)))
+
     async def _poll(
-        self, sink: Sink, known: Store | None, store: Store | None, recorders: Mapping[str, Recorder], *, once: bool
+        self, sink: Sink, known: Store | None, store: Store | None, record_dir: Path | None, service: _Service | None
     ) -> None:
         """Poll from what one store knows, and commit to the other where there is one."""
-        queue, nonces = self._queue(), Nonces(known.nonces() if known else None)
-        async with self._pollers(queue, nonces, known, recorders) as pollers:
-            jobs: list[Job] = [
-                partial(self._account, poller.name, poller.attempt) if once else poller.run for poller in pollers
-            ]
-            await self._finish(queue, sink, store, nonces, jobs if once else [*jobs, anyio.sleep_forever], once=once)
+        queue, nonces, keeps = self._queue(), Nonces(known.nonces() if known else None), self._keeps()
+        shared = Shared(Transports(self._clock), nonces, self._clock, self._log)
+
+        def recorder(name: str) -> Recorder | None:
+            return Recorder(record_dir / name) if record_dir else None
+
+        async with AsyncExitStack() as parts:
+            parts.push_async_callback(shared.aclose)
+            fleet = Fleet(wanted_of(self._loaded), shared, known, queue, keeps, recorder, self._clock, self._log)
+            if service is None or store is None:
+                jobs: list[Job] = [partial(self._account, poller.name, poller.attempt) for poller in fleet.pollers]
+                await self._finish(queue, sink, store, nonces, keeps, jobs)
+            else:
+                beside = self._beside(fleet, queue, store, service)
+                await self._finish(queue, sink, store, nonces, keeps, [fleet.run], beside)
+
+    def _beside(self, fleet: Fleet, queue: BatchQueue, store: Store, service: _Service) -> list[Job]:
+        """What goes on beside the sources: the signals, and the server."""
+        around, log = service.around, self._log
+        claiming = partial(claim, store=store)
+        control = Control(self._loaded, around, fleet, service.health, queue, claiming, self._clock, log)
+        if service.listener is None:
+            return [control.heed]
+        from hel.server.serving import server  # noqa: PLC0415  # as above
+
+        return [control.heed, server(control, service.listener, around.taps, self._clock, log)]
 
     async def _account(self, name: str, attempt: Callable[[], Awaitable[Tick | SourceError]]) -> None:
         self._unfinished.add(name)
@@ -168,81 +214,25 @@ class Collector:
             self._outcome.failures[name] = ended
 
     async def _finish(
-        self, queue: BatchQueue, sink: Sink, store: Store | None, nonces: Nonces, jobs: Sequence[Job], *, once: bool
+        self,
+        queue: BatchQueue,
+        sink: Sink,
+        store: Store | None,
+        nonces: Nonces,
+        keeps: Mapping[str, Keep],
+        jobs: Sequence[Job],
+        beside: Sequence[Job] = (),
     ) -> None:
-        """Run the jobs and deliver what they hand over."""
-        patience_s = self._config.global_.shutdown_secs
-        emitter = Emitter(
-            queue,
-            sink,
-            store,
-            nonces,
-            self._keeps(),
-            self._clock,
-            self._log,
-            patience_s=patience_s if once else math.inf,
-        )
-        self._outcome.output = await Lifecycle(emitter, queue, sink, patience_s, self._log).run(jobs)
+        """Run the jobs and deliver what they hand over; with something beside them they go on until a signal."""
+        shutdown_s = self._config.global_.shutdown_secs
+        patience_s = math.inf if beside else shutdown_s
+        emitter = Emitter(queue, sink, store, nonces, keeps, self._clock, self._log, patience_s=patience_s)
+        self._outcome.output = await Lifecycle(emitter, queue, sink, shutdown_s, self._log).run(jobs, beside)
         if self._outcome.output is None:
             for name in sorted(self._unfinished):
                 self._outcome.failures[name] = SourceError(
                     "it was stopped before it was done", "what was delivered counts, and the next run goes on there"
                 )
-
-    @asynccontextmanager
-    async def _pollers(
-        self, queue: BatchQueue, nonces: Nonces, known: Store | None, recorders: Mapping[str, Recorder]
-    ) -> AsyncIterator[list[Poller]]:
-        """A poller a source, over one shared client."""
-        shared = Shared(Transports(self._clock), nonces, self._clock, self._log)
-        pollers: list[Poller] = []
-        async with AsyncExitStack() as parts:
-            parts.push_async_callback(shared.aclose)
-            for name, source in self._config.sources.items():
-                log = self._log.bind(source=name)
-                exchange = exchange_of(source, self._secrets[name], shared, recorders.get(name), log)
-                pollers.append(
-                    Poller(
-                        name,
-                        exchange.fetch,
-                        asking.pager(source),
-                        assembly.line_maker(source),
-                        assembly.memory(name, source, known, log),
-                        assembly.recovery(name, source, known),
-                        asking.walks(source),
-                        assembly.pace(source),
-                        queue,
-                        self._clock,
-                        log,
-                    )
-                )
-            yield pollers
-
-    def _adopt(self, sink: FileSink, store: Store) -> None:
-        """Count what a crash left in the output, before anything is asked for."""
-        sources: dict[tuple[str, str], tuple[str, Identify]] = {}
-        for label, name in self._labels().items():
-            maker = assembly.line_maker(self._config.sources[name])
-            sources[label] = (name, partial(assembly.identify, maker))
-        adopted = adopt(sink, store.position(sink.path), sources)
-        if adopted:
-            self._log.warning(
-                "output.adopted",
-                events=sum(batch.count for batch in adopted),
-                fix="nothing to do: whole lines stood behind what was committed, as a crash leaves them; they stay, "
-                "and are not written again",
-            )
-        if waiting := [batch.source for batch in adopted if batch.source not in self._config.sources]:
-            self._log.warning(
-                "output.unclaimed",
-                labels=waiting,
-                fix="lines of sources that do not run now; each leaves them out when it runs again under its old label",
-            )
-        store.commit(adopted, positions=[sink.flush()], keeps=self._keeps())
-
-    def _labels(self) -> dict[tuple[str, str], str]:
-        sources = self._config.sources
-        return {(source.source_label_key, source.source_label_value): name for name, source in sources.items()}
 
     def _queue(self) -> BatchQueue:
         bounds = self._config.global_.queue

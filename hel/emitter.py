@@ -6,7 +6,7 @@ output or the state stops here, is said once, and is tried again; the queue fill
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio.to_thread
 
@@ -115,6 +115,7 @@ class Emitter:
             events=sum(batch.count for batch in batches),
             bytes=sum(len(batch.lines) for batch in batches),
             took_s=round(self._clock.monotonic() - started, 4),
+            by_source=_by_source(batches),
         )
 
     async def _until_done(self, what: str, act: Callable[[], T]) -> T:
@@ -144,3 +145,15 @@ class Emitter:
                 if failed_at is not None:
                     self._log.info(f"{what}.recovered", after_s=round(self._clock.monotonic() - failed_at, 1))
                 return done
+
+
+def _by_source(batches: list[Batch]) -> dict[str, dict[str, Any]]:
+    """What each source's part of a commit was: events, bytes, and its newest event's time in epoch seconds."""
+    parts: dict[str, dict[str, Any]] = {}
+    for batch in batches:
+        part = parts.setdefault(batch.source, {"events": 0, "bytes": 0, "newest_at": None})
+        part["events"] += batch.count
+        part["bytes"] += len(batch.lines)
+        if batch.checkpoint is not None:
+            part["newest_at"] = batch.checkpoint.newest_at
+    return parts

@@ -4,7 +4,7 @@
 same attempt.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
@@ -16,7 +16,7 @@ from hel.budget import Budget
 from hel.clock import Clock
 from hel.errors import ReplyError, SourceError
 from hel.policy import rate_headers, verdict
-from hel.policy.breaker import Breaker
+from hel.policy.breaker import Breaker, Circuit
 from hel.policy.diagnosis import Facts, Stage
 from hel.policy.rate_headers import RateReading
 from hel.policy.verdict import Action
@@ -28,6 +28,8 @@ from hel.transport.client import Transport
 from hel.tries import Tries
 
 T = TypeVar("T")
+
+_SEEN_S = 0.01
 
 
 class Gate(Protocol):
@@ -81,6 +83,16 @@ class Exchange:
         self._log = log
         self._tries = Tries(rules, self._limiter.hold, clock, log)
 
+    @property
+    def circuit(self) -> str:
+        """`closed`, `open` or `half_open`; `off` where there is none."""
+        return self._breaker.circuit.value if self._breaker is not None else "off"
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """How many requests the server's window takes, and how many are left of it; None where none is known."""
+        return self._limiter.window(self._clock.monotonic())
+
     async def fetch(self, request: Request, read: Callable[[Reply], T], gate: Gate) -> T:
         """What the API's successful answer to this request says.
 
@@ -92,8 +104,8 @@ class Exchange:
         Raises:
             SourceError: There is none to be had in this tick; it says why, and what to do.
         """
-        if self._breaker is not None:
-            self._breaker.admit(self._clock.monotonic())
+        if self._breaker is not None and self._breaker.admit(self._clock.monotonic()):
+            self._log.debug(f"circuit.{self._breaker.circuit.value}")
         try:
             found = await self._tries.run(lambda: self._attempt(request, read, gate))
         except SourceError as error:
@@ -138,11 +150,11 @@ class Exchange:
         Where the token has grown old meanwhile, once more; a token that lives for less than that is used as it is.
         """
         for is_last in (False, True):
-            await self._credential.ready()
-            await self._budget.reserve(self._clock, self._log, self._rules.max_wait_s)
+            await self._waited("token", self._credential.ready())
+            await self._waited("rate_limit", self._budget.reserve(self._clock, self._log, self._rules.max_wait_s))
             is_admitted = False
             try:
-                await gate.wait()
+                await self._waited("output", gate.wait())
                 is_admitted = is_last or self._credential.is_ready()
             finally:
                 if not is_admitted:
@@ -150,6 +162,15 @@ class Exchange:
                     self._limiter.withdrawn()
             if is_admitted:
                 return
+
+    async def _waited(self, reason: str, wait: Awaitable[None]) -> None:
+        """Wait, and say for how long where it was long enough to be seen."""
+        started = self._clock.monotonic()
+        try:
+            await wait
+        finally:
+            if (wait_s := self._clock.monotonic() - started) >= _SEEN_S:
+                self._log.debug("request.waited", reason=reason, wait_s=round(wait_s, 3))
 
     async def _send(self, request: Request, gate: Gate) -> tuple[Reply, Renewal | None]:
         """Be admitted, sign, send, and learn from the answer."""
@@ -163,6 +184,7 @@ class Exchange:
         except SourceError as error:
             if signed is None:
                 raise  # no token was to be had for it, which was tried as it should be
+            self._log.debug("request.unanswered", because=str(error))
             raise failure(verdict.judge_failure(error), None, self._rules) from error.__cause__
         finally:
             if reply is None:
@@ -191,8 +213,10 @@ class Exchange:
                 self._log.info(f"circuit.{self._breaker.circuit.value}")
         elif not error.counts:
             self._breaker.said_nothing()
-        elif self._breaker.failed(now):
-            self._log.warning(f"circuit.{self._breaker.circuit.value}", because=str(error))
+        else:
+            say = self._log.warning if self._breaker.circuit is Circuit.CLOSED else self._log.debug
+            if self._breaker.failed(now):
+                say(f"circuit.{self._breaker.circuit.value}", because=str(error))
 
     def _say_answered(self, reply: Reply, reading: RateReading | None) -> None:
         self._log.debug(

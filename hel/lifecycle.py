@@ -43,10 +43,17 @@ class Lifecycle:
         self._delivery = anyio.CancelScope()
         self._failure: HelError | None = None
 
-    async def run(self, jobs: Sequence[Job]) -> HelError | None:
-        """Do the jobs until they are done or a signal comes, deliver what they handed over; what ended the delivery."""
+    async def run(self, jobs: Sequence[Job], beside: Sequence[Job] = ()) -> HelError | None:
+        """Do the jobs until they are done or a signal comes, deliver what they handed over; what ended the delivery.
+
+        Args:
+            jobs: Hand batches over.
+            beside: Go on until all is delivered, and are cancelled then.
+        """
         async with anyio.create_task_group() as watching:
             await watching.start(self._watch)
+            for job in beside:
+                watching.start_soon(job)
             async with anyio.create_task_group() as delivering:
                 delivering.start_soon(self._emit)
                 with self._polling:

@@ -9,11 +9,13 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
+
+import anyio
 
 from hel.clock import Clock
 from hel.deadline import Deadline
-from hel.errors import RefusedError, ReplyError, SourceError, Trouble, UnreachableError
+from hel.errors import CircuitOpenError, RefusedError, ReplyError, SourceError, Trouble, UnreachableError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.pager import Pager
@@ -22,6 +24,7 @@ from hel.queue import BatchQueue, Room, Size
 from hel.records import Page, Reply, Request
 from hel.recovery import Recovery
 from hel.schedule import first_start, next_start
+from hel.standing import Standing
 from hel.starts import Starts
 from hel.telemetry.log import Log
 from hel.tick import Tick, say_lacking, say_skipped
@@ -110,6 +113,10 @@ class Poller:
         self._clock = clock
         self._log = log
         self._expected = FULL_PAGE
+        self._standing = Standing()
+        self._nap: anyio.CancelScope | None = None
+        self.due_at: float | None = None
+        """When the next tick starts, in monotonic seconds; None while one is under way."""
         self._said_behind = False
         self._said_lacking: frozenset[str] = frozenset()
         self._deadline = Deadline(pace.tick_timeout_s)
@@ -120,7 +127,7 @@ class Poller:
         pace = self._pace
         due = first_start(self._clock.monotonic(), pace.jitter_s, random.random())  # noqa: S311  # spread, not secrecy
         while not self._is_finished:
-            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+            await self._rest(due)
             started = self._clock.monotonic()
             await self.attempt()
             draw = random.random()  # noqa: S311  # spread, not secrecy
@@ -132,6 +139,19 @@ class Poller:
         )
         self._log.info("source.finished", fix=ended)
 
+    async def _rest(self, due: float) -> None:
+        """Wait until the next start, or until somebody asks for it."""
+        self.due_at = due
+        with anyio.CancelScope() as self._nap:
+            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        self.due_at = None
+
+    def poke(self) -> bool:
+        """Let the next tick start now, where none is under way, which is as good; False where there will be none."""
+        if self.due_at is not None and self._nap is not None:
+            self._nap.cancel()
+        return not self._is_finished
+
     @property
     def _is_finished(self) -> bool:
         """Read to its end, and still asked the same question."""
@@ -141,14 +161,20 @@ class Poller:
     async def attempt(self) -> Tick | SourceError:
         """One tick; what ended it early is logged and returned, for it must not stop other sources."""
         try:
-            return await self.tick()
+            tick = await self.tick()
+        except CircuitOpenError as error:
+            self._log.debug("tick.skipped", because=error.message)
+            return error
         except SourceError as error:
-            self._log.error("tick.failed", because=error.message, fix=error.fix)
+            self._say_failed("tick.failed", error)
             return error
         except Exception as error:  # noqa: BLE001  # a fault in one source must not stop the others
             fault = SourceError(f"a fault in Hel: {type(error).__name__}", "please report it with this log")
-            self._log.error("tick.crashed", because=fault.message, fix=fault.fix, exc_info=error)
+            self._say_failed("tick.crashed", fault, exc_info=error)
             return fault
+        if over := self._standing.succeeded(self._clock.monotonic()):
+            self._log.info("source.recovered", failures=over.failures, after_s=round(over.after_s, 1))
+        return tick
 
     async def tick(self) -> Tick:
         """Follow pages until caught up or `max_pages`, and hand over what is new.
@@ -232,7 +258,13 @@ class Poller:
             say_lacking(key, self._log)
         self._said_lacking |= batch.lacks
         self._log.debug(
-            "page.fetched", number=tick.pages, events=len(page.events), new=batch.count, took_s=round(reply.took_s, 3)
+            "page.fetched",
+            number=tick.pages,
+            events=len(page.events),
+            new=batch.count,
+            skipped=len(batch.skipped),
+            duplicates=len(page.events) - batch.count - len(batch.skipped),
+            took_s=round(reply.took_s, 3),
         )
         if page.fault is not None:
             raise page.fault
@@ -246,6 +278,12 @@ class Poller:
             error.locate(request.place, _REPLY_FIX)
             raise
 
+    def _say_failed(self, event: str, error: SourceError, **more: Any) -> None:
+        """Say it where it is news, with the count; the rest is for who looks for a fault."""
+        is_news = self._standing.failed(error, self._clock.monotonic())
+        say = self._log.error if is_news else self._log.debug
+        say(event, because=error.message, fix=error.fix, failures=self._standing.failures, **more)
+
     def _say_ended(self, tick: Tick) -> None:
         say = self._log.info if tick.events else self._log.debug
         say(
@@ -255,6 +293,8 @@ class Poller:
             duplicates=tick.duplicates,
             newest=tick.newest,
             took_s=round(tick.took_s, 3),
+            behind=tick.behind,
+            finished=tick.finished,
         )
         if tick.behind and not self._said_behind:
             self._log.warning(

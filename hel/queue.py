@@ -87,11 +87,22 @@ class BatchQueue:
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self._most = Size(max_events, max_bytes)
         self._taken = NOTHING
+        self._put = NOTHING
         self._queue: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by the room that is taken for it
         self._undelivered: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._turn = asyncio.Lock()
         self._closed = False
+
+    @property
+    def waiting(self) -> Size:
+        """How much was put and is not delivered; less than what room is taken for."""
+        return self._put
+
+    @property
+    def most(self) -> Size:
+        """How much may be."""
+        return self._most
 
     @contextmanager
     def room(self, expected: Size, waiting: Waiting = nullcontext) -> Iterator[Room]:
@@ -116,6 +127,7 @@ class BatchQueue:
     def put(self, batch: Batch, held: Size) -> None:
         """Take a batch for the room that was held for it."""
         self._taken += _size(batch) - held
+        self._put += _size(batch)
         self._undelivered[batch.source] += 1
         self._queue.put_nowait(batch)
         self._wake()
@@ -138,7 +150,9 @@ class BatchQueue:
         """Give the room of these batches back."""
         for batch in batches:
             self._undelivered[batch.source] -= 1
-        self.give_back(sum(map(_size, batches), NOTHING))
+        delivered = sum(map(_size, batches), NOTHING)
+        self._put -= delivered
+        self.give_back(delivered)
 
     async def settled(self, source: str) -> None:
         """Wait until all that this source has handed over is delivered and committed."""

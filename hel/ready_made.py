@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 _VARIABLE = re.compile(r"#   ([A-Z][A-Z0-9_]*)  +(.+)")
+_OTHERS = {"compose.yaml"}  # beside them in the project's folder, and no configuration of Hel
 _MORE = re.compile(r"#     +(\S.*)")
 
 
@@ -37,7 +38,7 @@ class ReadyMade:
 
 def names() -> list[str]:
     """All that there are; Okta's first."""
-    found = [path.stem.replace("_", "-") for path in _folder().glob("*.yaml")]
+    found = [path.stem.replace("_", "-") for path in _folder().glob("*.yaml") if path.name not in _OTHERS]
     return sorted(found, key=lambda name: (not name.startswith("okta"), name))
 
 

@@ -68,6 +68,8 @@ async def replay(
         yielded[asked] = b"".join(map(key_of, page.events))
         broken.pop(asked, None)
         tick.add(page, batch)
+        log.debug("page.fetched", number=tick.pages, events=len(page.events), new=batch.count)
         say_skipped(batch, log)
     tick.stand(memory.checkpoint)
+    log.debug("tick.finished", pages=tick.pages, events=tick.events, duplicates=tick.duplicates)
     return next(iter(broken.values()), tick)

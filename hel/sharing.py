@@ -5,6 +5,7 @@ Sources with equal TLS settings share a client; with equal origin, path and cred
 """
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 
 from pydantic import SecretStr
@@ -16,6 +17,7 @@ from hel.auth.credential import ApiKeyCredential, BasicCredential, BearerCredent
 from hel.auth.nonces import Nonces
 from hel.auth.oauth2 import OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
+from hel.auth.rereading import RereadCredential, Rereader
 from hel.auth.service_account import ServiceAccountGrant
 from hel.budget import Budget, throttle
 from hel.clock import Clock
@@ -36,6 +38,21 @@ from hel.transport.client import Transports
 
 
 @dataclass(frozen=True, slots=True)
+class Use:
+    """What one source uses of what is shared.
+
+    Attributes:
+        account: Its budget's key.
+        identity: Its credential's key; None for one of its own.
+        tls: Its client's.
+    """
+
+    account: str
+    identity: tuple[str, Tls] | None
+    tls: Tls
+
+
+@dataclass(frozen=True, slots=True)
 class Shared:
     """What the sources of one process share.
 
@@ -46,6 +63,7 @@ class Shared:
         log: The program's log.
         budgets: One per origin, path and credential.
         credentials: One per way to prove who one is.
+        uses: What each source uses of them, by its name.
     """
 
     transports: Transports
@@ -53,7 +71,18 @@ class Shared:
     clock: Clock
     log: Log
     budgets: dict[str, Budget] = field(default_factory=dict)
-    credentials: dict[tuple[str, Tls], Credential] = field(default_factory=dict)
+    credentials: dict[tuple[str, Tls], OAuth2Credential] = field(default_factory=dict)
+    uses: dict[str, Use] = field(default_factory=dict)
+
+    async def sweep(self) -> None:
+        """Forget what no source uses any more, and end what of it is under way."""
+        uses = self.uses.values()
+        accounts, identities = {use.account for use in uses}, {use.identity for use in uses}
+        for account in self.budgets.keys() - accounts:
+            del self.budgets[account]
+        for identity in self.credentials.keys() - identities:
+            await self.credentials.pop(identity).aclose()
+        await self.transports.keep({use.tls for use in uses})
 
     async def aclose(self) -> None:
         """End what is under way, and close the connections."""
@@ -63,17 +92,17 @@ class Shared:
 
 
 def exchange_of(
-    source: SourceConfig, secrets: Secrets, shared: Shared, recorder: Recorder | None, log: Log
+    name: str, source: SourceConfig, secrets: Secrets, shared: Shared, recorder: Recorder | None, log: Log
 ) -> Exchange:
-    """Its policed requests."""
+    """Its policed requests; what one used that ran before under this name is left to `Shared.sweep`."""
     resilience = source.resilience
-    drawn_on = shared.budgets.setdefault(_account(source, secrets), budget(resilience.rate_limit))
+    account, identity = _account(source, secrets), _identity_of(source, secrets)
     fuse = resilience.circuit_breaker
     breaker = Breaker(fuse.failure_threshold, fuse.success_threshold, fuse.half_open_timeout_secs)
-    return Exchange(
+    exchange = Exchange(
         shared.transports.of(secrets.tls),
-        credential(source, secrets, shared),
-        drawn_on,
+        credential(source, secrets, shared, log),
+        _budget(name, account, resilience.rate_limit, shared),
         breaker if fuse.enabled else None,
         rules(source),
         facts(source),
@@ -81,15 +110,17 @@ def exchange_of(
         shared.clock,
         log,
     )
+    shared.uses[name] = Use(account, identity, secrets.tls)
+    return exchange
 
 
-def credential(source: SourceConfig, secrets: Secrets, shared: Shared) -> Credential:
+def credential(source: SourceConfig, secrets: Secrets, shared: Shared, log: Log) -> Credential:
     """What signs its requests; shared with the sources that sign in as it does, whose first one's settings hold."""
-    auth = source.auth
+    auth, identity = source.auth, _identity_of(source, secrets)
     grant = None if auth is None else _grant(auth, secrets)
-    if auth is None or grant is None:
-        return _fixed(auth, secrets)
-    identity = (_identity(auth, secrets), secrets.tls)
+    if grant is None or identity is None:
+        fixed = partial(_fixed, auth)
+        return fixed(secrets) if auth is None else RereadCredential(secrets, fixed, log)
     if identity not in shared.credentials:
         shared.credentials[identity] = _oauth2(source, grant, secrets, shared)
     return shared.credentials[identity]
@@ -130,13 +161,39 @@ def _oauth2(source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared
     known = replace(facts(source), token_url=grant.token_url)
     log = shared.log.bind(token_server=origin_of(grant.token_url))
     server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
-    return OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log)
+    rereader = Rereader(secrets, log)
+
+    def regrant() -> Grant | None:
+        fresh = rereader.changed()
+        found = None if fresh is None or source.auth is None else _grant(source.auth, fresh)
+        if isinstance(found, Client) and isinstance(grant, Client):  # the newest refresh token may be in memory only
+            return replace(found, refresh_token=grant.refresh_token)
+        return found
+
+    return OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log, regrant)
 
 
-def budget(limit: RateLimit) -> Budget:
-    """What may be sent; where several sources share it, the first one's settings hold."""
+def _budget(name: str, account: str, limit: RateLimit, shared: Shared) -> Budget:
+    """What may be sent; where several sources share it, the first one's settings hold.
+
+    A source that is alone with it gives it its own settings; what is known of the server's window stays.
+    """
     rate = limit.max_requests_per_second
-    return Budget(Limiter(limit.max_wait_secs, limit.reserve), None if rate is None else throttle(rate, limit.burst))
+    throttled = None if rate is None else throttle(rate, limit.burst)
+    known = shared.budgets.get(account)
+    if known is None:
+        known = shared.budgets[account] = Budget(Limiter(limit.max_wait_secs, limit.reserve), throttled)
+    elif all(other == name for other, use in shared.uses.items() if use.account == account):
+        known.limiter.reserve, known.limiter.max_wait_s = limit.reserve, limit.max_wait_secs
+        known.throttle = throttled
+    return known
+
+
+def _identity_of(source: SourceConfig, secrets: Secrets) -> tuple[str, Tls] | None:
+    """What sources must have in common to share a token; None for those that need none."""
+    if isinstance(source.auth, OAuth2Auth | GoogleServiceAccountAuth):
+        return _identity(source.auth, secrets), secrets.tls
+    return None
 
 
 def _account(source: SourceConfig, secrets: Secrets) -> str:

@@ -15,5 +15,7 @@ def anyio_backend() -> str:
 @pytest.fixture(autouse=True)
 def _nothing_is_concealed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process knows its secrets to its end; but what one test hides, the next may show."""
-    monkeypatch.setattr("hel.telemetry.redaction._REGISTER._kept", {})
-    monkeypatch.setattr("hel.telemetry.redaction._REGISTER._passing", OrderedDict())
+    register = "hel.telemetry.redaction._REGISTER"
+    monkeypatch.setattr(f"{register}._kept", {})
+    monkeypatch.setattr(f"{register}._passing", OrderedDict())
+    monkeypatch.setattr(f"{register}._starts", {})

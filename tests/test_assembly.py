@@ -99,7 +99,7 @@ def shared() -> tuple[Shared, Tokens]:
 
 
 def credentials(found: Loaded, among: Shared) -> list[Credential]:
-    return [credential(source, found.secrets[name], among) for name, source in found.config.sources.items()]
+    return [credential(source, found.secrets[name], among, HeardLog()) for name, source in found.config.sources.items()]
 
 
 def signed(found: Loaded, among: Shared) -> list[dict[str, str]]:
@@ -208,6 +208,6 @@ def test_a_rate_limits_budget_is_of_the_credential(loaded: LoadAuths) -> None:
     ]
     found = loaded(*kinds, *others, *kinds)
     for name, source in found.config.sources.items():
-        exchange_of(source, found.secrets[name], among, None, HeardLog())
+        exchange_of(name, source, found.secrets[name], among, None, HeardLog())
     assert len(among.budgets) == len(kinds) + len(others)
     assert not any(secret in "".join(among.budgets) for secret in ENVIRON.values())

@@ -344,7 +344,11 @@ def test_the_breaker_counts_requests_after_their_retries() -> None:
 
     wire, log = run(main)
     assert len(wire.sent) == 7
-    assert [name for name in log.names if name.startswith("circuit")] == ["circuit.open", "circuit.closed"]
+    assert [name for name in log.names if name.startswith("circuit")] == [
+        "circuit.open",
+        "circuit.half_open",
+        "circuit.closed",
+    ]
 
 
 def test_a_rate_limit_is_no_failure_and_no_success_to_the_breaker() -> None:
@@ -624,6 +628,28 @@ def test_a_budget_that_is_held_for_longer_than_may_be_waited_says_until_when_to_
         return said
 
     assert set(run(main)) == {"the API asked to be left alone until 2026-05-01T13:23:20.000Z"}
+
+
+def test_a_budget_that_is_used_up_in_every_window_says_so_once_in_ten_minutes() -> None:
+    async def main() -> list[str]:
+        clock, log, budget = VirtualClock(), HeardLog(), Budget(Limiter(max_wait_s=900))
+        for _ in range(12):
+            budget.limiter.hold(clock.monotonic() + 60)
+            await budget.reserve(clock, log, max_wait_s=900)
+            budget.limiter.withdrawn()
+        return [level for level, name, _ in log.heard if name == "limit.paused"]
+
+    assert run(main) == ["info", *["debug"] * 9, "info", "debug"]
+
+
+def test_what_a_request_waited_for_is_told_with_its_reason() -> None:
+    async def main() -> list[dict[str, Any]]:
+        bench = Bench(Wire(answer(200)))
+        bench.limiter.hold(bench.clock.monotonic() + 7)
+        await bench.fetch()
+        return [fields for _, name, fields in bench.log.heard if name == "request.waited"]
+
+    assert run(main) == [{"reason": "rate_limit", "wait_s": 7.0}]
 
 
 @pytest.mark.parametrize(

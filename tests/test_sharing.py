@@ -11,7 +11,7 @@ from joserfc.jwk import ECKey
 
 from hel.auth.nonces import Nonces
 from hel.clock import SystemClock
-from hel.config.load import load
+from hel.config.load import Loaded, load
 from hel.sharing import Shared, credential, exchange_of
 from hel.transport.client import Transports
 from tests.doubles import HeardLog
@@ -40,21 +40,25 @@ BEARER = {"url": URL, "auth": {"type": "bearer", "token_env": "TOKEN", "prefix":
 OPEN = {"url": URL}
 
 
+def loaded_of(folder: Path, *sources: dict[str, Any]) -> Loaded:
+    """A config of sources named by their number."""
+    path = folder / "hel.yaml"
+    path.write_bytes(msgspec.json.encode({"sources": {f"source-{at}": each for at, each in enumerate(sources)}}))
+    return load(path, ENVIRON)
+
+
 class Sources:
     """The exchanges of a few sources, made over what they share."""
 
     def __init__(self, folder: Path, *sources: dict[str, Any]) -> None:
-        named = {f"source-{number}": source for number, source in enumerate(sources)}
-        path = folder / "hel.yaml"
-        path.write_bytes(msgspec.json.encode({"sources": named}))  # JSON is YAML, too
-        loaded = load(path, ENVIRON)
+        loaded = loaded_of(folder, *sources)
         clock, log = SystemClock(), HeardLog()
         self.shared = Shared(Transports(clock), Nonces(), clock, log)
-        ways = [(source, loaded.secrets[name]) for name, source in loaded.config.sources.items()]
-        for source, secrets in ways:
-            exchange_of(source, secrets, self.shared, None, log)
-        self.credentials = [credential(source, secrets, self.shared) for source, secrets in ways]
-        self.clients = len({id(self.shared.transports.of(secrets.tls)) for _, secrets in ways})
+        ways = [(name, source, loaded.secrets[name]) for name, source in loaded.config.sources.items()]
+        for name, source, secrets in ways:
+            exchange_of(name, source, secrets, self.shared, None, log)
+        self.credentials = [credential(source, secrets, self.shared, log) for _, source, secrets in ways]
+        self.clients = len({id(self.shared.transports.of(secrets.tls)) for *_, secrets in ways})
         asyncio.run(self.shared.aclose())
 
     @property
@@ -148,3 +152,57 @@ def test_no_repr_of_what_is_shared_shows_a_secret(tmp_path: Path) -> None:
     assert "budgets" in text
     for secret in ("hush", *ENVIRON["KEY"].split()[4:6], *ENVIRON["CA"].split()[2:4]):
         assert secret not in text
+
+
+class Changing:
+    """What sources share while they change."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, clock = folder, SystemClock()
+        self.shared = Shared(Transports(clock), Nonces(), clock, HeardLog())
+
+    async def become(self, *sources: dict[str, Any]) -> None:
+        """Let the sources be these; fewer than before means that some are gone."""
+        loaded = loaded_of(self.folder, *sources)
+        for name, source in loaded.config.sources.items():
+            exchange_of(name, source, loaded.secrets[name], self.shared, None, HeardLog())
+        for gone in self.shared.uses.keys() - loaded.config.sources.keys():
+            del self.shared.uses[gone]
+        await self.shared.sweep()
+
+
+@pytest.mark.anyio
+async def test_what_no_source_uses_any_more_is_forgotten_and_the_rest_stays(tmp_path: Path) -> None:
+    changing = Changing(tmp_path)
+    await changing.become(APP, BEARER)
+    kept = changing.shared.credentials.copy()
+    await changing.become(APP, changed(BEARER, "auth", "token_env", to="OTHER_TOKEN"))
+    assert changing.shared.credentials == kept
+    assert len(changing.shared.budgets) == 2
+    await changing.become(changed(APP, "auth", "client_private_key_env", to="OTHER_KEY"))
+    assert len(changing.shared.budgets) == len(changing.shared.credentials) == 1
+    assert changing.shared.credentials.keys().isdisjoint(kept)
+    await changing.become(OPEN)
+    assert changing.shared.credentials == {}
+    await changing.shared.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_source_alone_with_its_budget_gives_it_new_settings_and_what_is_known_of_the_window_stays(
+    tmp_path: Path,
+) -> None:
+    def limited(reserve: int) -> dict[str, Any]:
+        return changed(BEARER, "resilience", "rate_limit", to={"reserve": reserve, "max_requests_per_second": reserve})
+
+    changing = Changing(tmp_path)
+    await changing.become(limited(1))
+    (budget,) = changing.shared.budgets.values()
+    budget.limiter.hold(budget.limiter.reserve + 10**9)
+    await changing.become(limited(7))
+    assert list(changing.shared.budgets.values()) == [budget]
+    assert (budget.limiter.reserve, budget.limiter.delay(0) > 10**8) == (7, True)
+    assert budget.throttle is not None
+    assert budget.throttle.max_rate / budget.throttle.time_period == pytest.approx(7)
+    await changing.become(limited(7), limited(2))
+    assert budget.limiter.reserve == 7, "of several, the first one's settings hold"
+    await changing.shared.aclose()

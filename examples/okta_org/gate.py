@@ -27,7 +27,7 @@ class Gate:
         self.admin_role = True
         self.granted_scopes = frozenset({SCOPE})
         self.demands_nonces = False
-        self._api_token = api_token
+        self.api_token = api_token
         self._tokens = tokens
         self._judge = judge
         self._nonces = nonces
@@ -45,7 +45,7 @@ class Gate:
             raise RefusedError(_invalid_token(), "more than one Authorization header")
         scheme, _, value = credentials[0].partition(" ")
         if scheme == "SSWS":
-            if not hmac.compare_digest(value.encode(), self._api_token.encode()):
+            if not hmac.compare_digest(value.encode(), self.api_token.encode()):
                 raise RefusedError(_invalid_token())
             return
         if scheme not in {"Bearer", "DPoP"}:

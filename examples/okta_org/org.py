@@ -178,6 +178,15 @@ class Org:
         """Let somebody else use up a part of the rate limit."""
         self.rate.take(path, count)
 
+    def replace_api_token(self, token: str) -> None:
+        """Revoke the API token; this one is good instead."""
+        self.api_token = self.gate.api_token = token
+
+    def replace_key(self, kid: str) -> None:
+        """Revoke the app's keys; a new one is good instead."""
+        self._keys.clear()
+        self.client_key = self.add_key(kid)
+
     def add_key(self, kid: str, kind: Literal["RSA", "EC"] = "RSA") -> ClientKey:
         """Give the app another key; from now on an assertion must name its `kid`."""
         key = keys.make(kid, kind)

@@ -39,6 +39,7 @@ class Renewal(StrEnum):
     TOKEN = "token"  # noqa: S105  # a reason's name
     CLOCK = "clock"
     GRANT = "grant"
+    SECRET = "secret"  # noqa: S105  # as above
 
 
 class Credential(Protocol):

@@ -5,6 +5,7 @@ must be repeated is signed anew: the server has consumed the first assertion's `
 (https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from hel.auth.client import Client, Grant, fresh_jti
@@ -36,10 +37,21 @@ class OAuth2Credential:
         server: The token server.
         clock: The machine's clock.
         log: Told of tokens, and of a clock that is wrong.
+        regrant: The grant of secrets that have changed in their files meanwhile; None where none have.
     """
 
-    def __init__(self, grant: Grant, facts: Facts, nonces: Nonces, server: Server, clock: Clock, log: Log) -> None:
+    def __init__(
+        self,
+        grant: Grant,
+        facts: Facts,
+        nonces: Nonces,
+        server: Server,
+        clock: Clock,
+        log: Log,
+        regrant: Callable[[], Grant | None] = lambda: None,
+    ) -> None:
         self._grant = grant
+        self._regrant = regrant
         self._facts = facts
         self._nonces = nonces
         self._server = server
@@ -89,16 +101,15 @@ class OAuth2Credential:
 
     async def _mint(self) -> Token:
         """Ask for a token; once more, signed anew, where something was learned from the refusal."""
-        url = self._grant.token_url
         mended: set[Renewal] = set()
         clock_moved = False
 
         def hear(reply: Reply) -> None:
             nonlocal clock_moved
-            clock_moved = self._hear(url, reply)
+            clock_moved = self._hear(self._grant.token_url, reply)
 
         while True:
-            sent_nonce = self._nonces.get(url)
+            sent_nonce = self._nonces.get(self._grant.token_url)
             reply = await self._server.send(self._token_request(), hear)
             judged = verdict.judge(reply, Stage.TOKEN, self._facts)
             if judged.action is verdict.Action.TAKE:
@@ -119,7 +130,12 @@ class OAuth2Credential:
             return Renewal.NONCE if self._proof_key is not None else None
         if code == "invalid_grant" and self._grant.refresh_token is not None:
             return Renewal.GRANT if self._grant.refresh_token.reread() else None
-        return Renewal.CLOCK if clock_moved and code in _REFUSED_FOR_TIME else None
+        if clock_moved and code in _REFUSED_FOR_TIME:
+            return Renewal.CLOCK
+        if grant := self._regrant():
+            self._grant = grant
+            return Renewal.SECRET
+        return None
 
     def _hear(self, server: str, reply: Reply) -> bool:
         """Learn a server's nonce and clock; True if the clock was off by so much that it may have been refused."""

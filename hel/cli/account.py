@@ -30,11 +30,11 @@ def in_words(tick: Tick) -> str:
     """What one tick brought, for a person."""
     if tick.finished and not tick.pages:
         return "nothing was asked: the source is finished, its query was read to its end; change it to go on"
-    parts = [_count(tick.pages, "page"), _count(tick.events, "event")]
+    parts = [counted(tick.pages, "page"), counted(tick.events, "event")]
     if tick.duplicates:
-        parts.append(f"{_count(tick.duplicates, 'duplicate')} left out")
+        parts.append(f"{counted(tick.duplicates, 'duplicate')} left out")
     if tick.skipped:
-        parts.append(f"{_count(tick.skipped, 'too long line')} left out")
+        parts.append(f"{counted(tick.skipped, 'too long line')} left out")
     parts.append(f"newest {tick.newest or 'none'}{age(tick.newest_at)}")
     parts.append(f"in {tick.took_s:.1f} s")
     if tick.behind:
@@ -46,13 +46,19 @@ def age(at: float | None) -> str:
     """How long ago a moment was, in brackets; nothing where it is not known or not past."""
     if at is None or (ago := time.time() - at) < 0:
         return ""
-    for unit, seconds in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if ago >= 2 * seconds:
-            return f" ({ago / seconds:.0f} {unit} ago)"
-    return f" ({ago:.0f} s ago)"
+    return f" ({lasting(ago)} ago)"
 
 
-def _count(number: int, what: str) -> str:
+def lasting(seconds: float) -> str:
+    """A span of time in the unit that suits it, such as `3 days`."""
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def counted(number: int, what: str) -> str:
+    """So many of them, such as `1 page` or `2 pages`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

@@ -1,5 +1,6 @@
 """The commands and their options. What they need is imported when they run, so that `hel --help` stays quick."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +9,13 @@ import typer
 
 from hel import __version__
 from hel.cli import process
+from hel.cli.options import Config, Key, OnlySources, ReadyMade, ShownSource, Source, TriedSource
+
+
+def _colour() -> bool | None:
+    """Whether typer may colour its own words: never, or where they go to a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
 
 app = typer.Typer(
     name="hel",
@@ -17,24 +25,12 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "color": _colour()},
 )
 state = typer.Typer(
     help="Inspect and repair the checkpoints: how far each source came.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(state, name="state")
-
-Config = Annotated[
-    Path | None,
-    typer.Option(
-        "-c",
-        "--config",
-        metavar="PATH",
-        help="The configuration. [default: $HEL_CONFIG, or hel.yaml]",
-        show_default=False,
-    ),
-]
-Source = Annotated[str, typer.Argument(metavar="NAME", help="The source's name, as in the configuration.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -63,10 +59,7 @@ def run(
     once: Annotated[
         bool, typer.Option("--once", help="One tick of every source, then exit; without it, until SIGTERM or SIGINT.")
     ] = False,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", metavar="NAME", help="Only this source; may be given again.", show_default=False),
-    ] = None,
+    source: OnlySources = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="PATH", help="Append the lines to a file. [default: stdout]"),
@@ -87,6 +80,8 @@ def run(
     """Collect: NDJSON on stdout or to a file, the log on stderr."""
     for number in (signal.SIGTERM, signal.SIGINT):
         process.end_on(number, 1 if once else 0)
+    if not once and replay_dir is None:
+        process.keep(signal.SIGHUP, signal.SIGUSR1)
     from hel.cli import run as command
 
     wanted = command.Wanted(once, tuple(source or ()), output, output_rotate, record_dir, replay_dir)
@@ -96,10 +91,7 @@ def run(
 @app.command()
 def test(
     context: typer.Context,
-    source: Annotated[
-        str | None,
-        typer.Option("--source", metavar="NAME", help="The source to try. [default: the only one]", show_default=False),
-    ] = None,
+    source: TriedSource = None,
     config: Config = None,
 ) -> None:
     """Try one source: its next tick as NDJSON on stdout, a report on stderr. The state is not moved."""
@@ -117,11 +109,29 @@ def validate(context: typer.Context, config: Config = None) -> None:
 
 
 @app.command()
+def status(
+    context: typer.Context,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, in the shape of the server's.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only ask the server whether Hel is alive: exit 0, or 1 and why.")
+    ] = False,
+) -> None:
+    """Show how each source does: by the server of a running Hel, and by the state."""
+    if check:
+        from hel.cli.check import check as ask
+
+        ask(config or context.obj)
+    else:
+        from hel.cli import status as command
+
+        command.status(config or context.obj, as_json=as_json)
+
+
+@app.command()
 def init(
     context: typer.Context,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Which one; without it, the list.", show_default=False)
-    ] = None,
+    name: ReadyMade = None,
     guide: Annotated[
         bool, typer.Option("--guide", help="Print the page about it instead: set-up, limits, what may go wrong.")
     ] = False,
@@ -151,7 +161,7 @@ def schema() -> None:
 @state.command()
 def show(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this source.", show_default=False)] = None,
+    name: ShownSource = None,
     config: Config = None,
 ) -> None:
     """Show where each source stands."""
@@ -172,7 +182,7 @@ def reset(context: typer.Context, name: Source, config: Config = None) -> None:
 def set_(
     context: typer.Context,
     name: Source,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="resume, newest, watermark or finished.")],
+    key: Key,
     value: Annotated[str, typer.Argument(metavar="VALUE", help="A URL; a time; a time or number; true or false.")],
     config: Config = None,
 ) -> None:

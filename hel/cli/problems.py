@@ -8,6 +8,7 @@ from pathlib import Path
 
 import typer
 
+from hel.cli.marks import marked
 from hel.errors import ConfigError, HelError, StateError, StateLockedError
 from hel.telemetry.printable import printable
 from hel.telemetry.redaction import redacted
@@ -24,8 +25,8 @@ def config_path(given: Path | None) -> Path:
 
 
 def say(text: str) -> None:
-    """A line for a person, on stderr."""
-    PatientStream(sys.stderr).write(f"{printable(redacted(text), limit=4000)}\n")
+    """A line for a person, on stderr; a mark that it begins with is shown as the terminal can (`marks`)."""
+    PatientStream(sys.stderr).write(f"{marked(printable(redacted(text), limit=4000))}\n")
 
 
 def answer(text: str) -> None:

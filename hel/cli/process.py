@@ -1,5 +1,6 @@
 """The process itself: its standard streams, signals before there is anything to end in order, and its end."""
 
+import gc
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ def end() -> None:
             stream.flush()
         except (OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+    gc.freeze()  # all that was imported is no garbage: the interpreter's last look for some would take 0.1 s
 
 
 RESOLVER = "hel-resolver"
@@ -44,6 +46,20 @@ def leave(code: int) -> None:
 def stdout_is_closed() -> bool:
     """Whether the process was started without a stdout."""
     return 1 in _closed
+
+
+early: list[signal.Signals] = []
+"""Signals that came before there was anything to be done about them."""
+
+
+def keep(*numbers: signal.Signals) -> None:
+    """Note these signals in `early`, until something better is in place; by default they would end the process."""
+
+    def note(number: int, _: FrameType | None) -> None:
+        early.append(signal.Signals(number))
+
+    for number in numbers:
+        signal.signal(number, note)
 
 
 def end_on(number: signal.Signals, code: int) -> None:

@@ -3,11 +3,11 @@
 It hears what the log hears, so there is one account of what happened and no second one to keep true.
 """
 
-import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from hel.cli.account import in_words
+from hel.cli.marks import ADVICE, CROSSED, PASSED, WAITING
 from hel.collector import Outcome
 from hel.config.auth import GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.secrets import Secrets
@@ -40,12 +40,10 @@ class Report:
     def begin(self, warnings: Iterable[str] = ()) -> None:
         """Name the source, where its secrets were found, and what is not safe about them."""
         self._say(f"{self._name}: {self._source.url}")
-        for what, where in self._secrets.origins.items():
-            self._passed("secret", f"{what} found in {where}")
-        if self._source.auth is None:
-            self._passed("secret", "none is needed: the source has no auth section")
+        for line in found_secrets(self._source, self._secrets):
+            self._say(line)
         for warning in warnings:
-            self._say(f"  ! {warning}")
+            self._say(f"  {ADVICE} {warning}")
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         """Turn an event of the log into a step of the report."""
@@ -57,14 +55,14 @@ class Report:
                 self._passed("request", f"{fields['status']} after {fields['took_s']} s")
             self._answered = fields
         elif event == "request.retried":
-            self._say(f"  … attempt {fields['attempt']} of {fields['of']}: {fields['because']}")
+            self._say(f"  {WAITING} attempt {fields['attempt']} of {fields['of']}: {fields['because']}")
             self._say(f"    trying again in {fields['wait_s']:g} s")
         elif event == "limit.paused":
-            self._say(f"  … the rate limit's window is used up; going on in {fields['wait_s']:g} s")
+            self._say(f"  {WAITING} the rate limit's window is used up; going on in {fields['wait_s']:g} s")
         elif event == "line.skipped":
-            self._say(f"  ! an event of {fields['ts']} was left out, its line is {fields['bytes']:,} bytes long")
+            self._say(f"  {ADVICE} an event of {fields['ts']} was left out, its line is {fields['bytes']:,} bytes long")
         elif event in _WARNINGS:
-            self._say(f"  ! {fields.get('because') or fields.get('key') or event}: {fields['fix']}")
+            self._say(f"  {ADVICE} {fields.get('because') or fields.get('key') or event}: {fields['fix']}")
 
     def end(self, outcome: Outcome) -> None:
         """Say what came, what is left of the rate limit, and where the next tick would start."""
@@ -76,8 +74,8 @@ class Report:
             self._passed("events", in_words(tick))
             if tick.unnamed and tick.events + tick.duplicates:
                 self._say(
-                    f"  ! no page had anything at `{tick.unnamed}`: right if there was one page only; if this log has "
-                    "more, the path is wrong and the rest is not collected"
+                    f"  {ADVICE} no page had anything at `{tick.unnamed}`: right if there was one page only; if this "
+                    "log has more, the path is wrong and the rest is not collected"
                 )
             if tick.pages and not (tick.events or tick.duplicates or tick.skipped):
                 self._say(
@@ -112,21 +110,20 @@ class Report:
         return bool(200 <= self._answered.get("status", 0) < 300)
 
     def _passed(self, step: str, text: str) -> None:
-        self._say(f"  {_mark('✓', 'ok')} {step}: {text}")
+        self._say(f"  {PASSED} {step}: {text}")
 
     def _crossed(self, step: str, error: HelError) -> None:
-        self._say(f"  {_mark('✗', 'FAILED')} {step}: {error.message}")
+        self._say(f"  {CROSSED} {step}: {error.message}")
         if error.fix:
             self._say(f"    fix: {error.fix}")
 
 
-def _mark(mark: str, plain: str) -> str:
-    """The mark, where stderr can show it."""
-    try:
-        mark.encode(sys.stderr.encoding or "ascii")
-    except UnicodeEncodeError:
-        return plain
-    return mark
+def found_secrets(source: SourceConfig, secrets: Secrets) -> Iterator[str]:
+    """A step for each secret of a source: where it was found."""
+    for what, where in secrets.origins.items():
+        yield f"  {PASSED} secret: {what} found in {where}"
+    if source.auth is None:
+        yield f"  {PASSED} secret: none is needed: the source has no auth section"
 
 
 def _token(fields: Mapping[str, Any]) -> str:

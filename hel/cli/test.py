@@ -21,7 +21,7 @@ def test(config: Path | None, chosen: str | None) -> None:
     with reported():
         path = config_path(config)
         name = chosen or _only_one(path)
-        loaded = load(path, os.environ, only=[name])
+        loaded = load(path, os.environ, only=[name], now=SystemClock().now())
         settings = loaded.config.global_
         report = Report(name, loaded.config.sources[name], loaded.secrets[name], say)
         # The report says it all; only somebody who asked for `debug` sees the log as well.

@@ -6,6 +6,7 @@ from typing import Any
 
 from hel import okta
 from hel.config.auth import OAuth2Auth
+from hel.config.known_limits import above_budget
 from hel.config.pagination import LinkHeaderPagination, NoPagination, OffsetPagination, PageOffsetPagination
 from hel.config.problems import Problem
 from hel.config.source import SourceConfig
@@ -26,8 +27,18 @@ def misplaced_secrets(source: SourceConfig) -> Iterator[tuple[tuple[str, ...], s
                 yield (*keys, name), text
 
 
-def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
-    """What its user would want to know before the first event."""
+def advice(sources: Mapping[str, SourceConfig]) -> Iterator[Problem]:
+    """What its user would want to know before the first event.
+
+    Args:
+        sources: Those that run together, by name.
+    """
+    for name, source in sources.items():
+        yield from _advice_on(name, source)
+    yield from above_budget(sources)
+
+
+def _advice_on(name: str, source: SourceConfig) -> Iterator[Problem]:
     here = ("sources", name)
     for keys, _ in misplaced_secrets(source):
         yield Problem(
@@ -35,6 +46,8 @@ def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
             "'type: api_key' with 'header', where the API allows it)",
             (*here, *keys),
         )
+    if okta.is_log(source.url) and isinstance(source.pagination, LinkHeaderPagination):
+        yield from _small_pages(source, here)
     if isinstance(source.pagination, PageOffsetPagination | OffsetPagination) and source.dedupe is None:
         yield Problem(
             "numbers of pages shift when an event comes between two of them, and what moves to the next page comes "
@@ -71,6 +84,16 @@ def advice(name: str, source: SourceConfig) -> Iterator[Problem]:
             "the event's time is a number there, and `ts` is made of texts alone: lines may carry the time of "
             f"collection (add 'transform: {{timestamp_field: {mark.path}, timestamp_format: {mark.format}}}')",
             (*here, "watermark", "format"),
+        )
+
+
+def _small_pages(source: SourceConfig, here: tuple[str, ...]) -> Iterator[Problem]:
+    """Okta's own size of a page, which nobody chose."""
+    if "limit" not in source.query_params:
+        yield Problem(
+            "without 'limit' a page of Okta's has 100 events, and a busy org takes ten times the requests (add "
+            f"'limit: \"{okta.MAX_LIMIT}\"' to 'query_params')",
+            (*here, "query_params"),
         )
 
 

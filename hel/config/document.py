@@ -7,6 +7,7 @@ are, reading ends, and in a `ConfigError` at worst.
 import re
 import warnings
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -81,10 +82,12 @@ class Document:
     Attributes:
         root: Its mapping.
         problems: Duplicate keys and what else YAML permits but a configuration does not.
+        digest: SHA-256 of the file, in hexadecimal.
     """
 
     root: Value
     problems: tuple[Problem, ...]
+    digest: str
 
     def place(self, keys: Keys) -> Place:
         """The place of a key, or of the nearest one above it that exists."""
@@ -108,7 +111,8 @@ def read_document(path: Path) -> Document:
     Raises:
         ConfigError: It can't be read, or is not one YAML mapping in UTF-8.
     """
-    text = _decode(path, _read(path))
+    data = _read(path)
+    text = _decode(path, data)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a name used for two anchors: the later one counts, as YAML 1.2.2 says
@@ -134,7 +138,7 @@ def read_document(path: Path) -> Document:
         raise _failed(path, "this is not valid YAML") from None
     if not isinstance(root.content, dict):
         raise _failed(path, "expected a mapping with the keys 'global' and 'sources'", _place(node))
-    return Document(root, tuple(reader.problems))
+    return Document(root, tuple(reader.problems), sha256(data).hexdigest())
 
 
 def _read(path: Path) -> bytes:

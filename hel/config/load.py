@@ -3,23 +3,24 @@
 Nothing is loaded in part: either everything that was asked for is right, or a `ConfigError` lists what is not.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from hel.config.advice import advice, misplaced_secrets
-from hel.config.auth import AnyAuth, Auth
 from hel.config.document import Document, Value, read_document
+from hel.config.known import server_of, ways_of
+from hel.config.known_limits import too_old
 from hel.config.models import Config, GlobalConfig
 from hel.config.overrides import Overrides, read_overrides
 from hel.config.placeholders import expand, has_placeholder
 from hel.config.problems import Keys, Problem, config_error
-from hel.config.secrets import SecretReader, Secrets, Ways
+from hel.config.secret_text import Secret
+from hel.config.secrets import SecretReader, Secrets
 from hel.config.section import REPORTED
-from hel.config.tls import TlsConfig
 from hel.config.values import EMPTY, UNKNOWN
 from hel.config.words import closest
 from hel.errors import ConfigError
@@ -32,11 +33,6 @@ MAX_VALUES = 500_000
 MAX_DEPTH = 60
 """How deep they may nest them."""
 
-_AUTH: TypeAdapter[AnyAuth | None] = TypeAdapter(Auth | None)
-_TLS = TypeAdapter(TlsConfig)
-
-_Kind = TypeVar("_Kind")
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -47,12 +43,16 @@ class Loaded:
         config: What it says; its sources are the chosen ones.
         secrets: The secrets of each source by its name; empty when they were not asked for.
         warnings: What is not as safe as it should be, a line each, `FILE:LINE:COLUMN: path.to.key: what and the fix`.
+        digest: SHA-256 of the file, in hexadecimal.
+        server_token: What those prove themselves with who may ask the server to do something; None for nobody.
     """
 
     path: Path
     config: Config
     secrets: Mapping[str, Secrets] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    digest: str = ""
+    server_token: Secret | None = field(default=None, repr=False)
 
 
 def load(
@@ -62,6 +62,7 @@ def load(
     flags: Mapping[str, Any] | None = None,
     only: Collection[str] | None = None,
     with_secrets: bool = True,
+    now: float | None = None,
 ) -> Loaded:
     """Load a configuration.
 
@@ -72,11 +73,13 @@ def load(
             the working directory.
         only: The sources to load; all where it is None or empty. Placeholders and secrets of others stay unread.
         with_secrets: Whether to resolve secrets.
+        now: Epoch seconds, to be warned of a `from` that is too old for a first start; None to say nothing of it.
 
     Raises:
         ConfigError: With every problem, or with the unknown names in `only`.
     """
-    loader = _Loader(path, read_document(path), environ)
+    document = read_document(path)
+    loader = _Loader(path, document, environ)
     names = loader.names()
     chosen = names if not only else [name for name in names if name in set(only)]
     if only:
@@ -86,12 +89,13 @@ def load(
     data = loader.data(set(chosen))
     data["global"] = loader.overridden(data.get("global", {}), overrides)
     config = loader.validate(data, overrides, set(chosen))
-    secrets = loader.secrets(data, chosen) if with_secrets else {}
+    secrets, token = loader.secrets(data, chosen) if with_secrets else ({}, None)
     if loader.problems or config is None:
         raise config_error(path, loader.problems)
     if with_secrets:
-        loader.advise(config)
-    return Loaded(path, config, secrets, tuple(warning.line(path) for warning in loader.warnings))
+        loader.advise(config, now)
+    warnings = tuple(warning.line(path) for warning in loader.warnings)
+    return Loaded(path, config, secrets, warnings, document.digest, token)
 
 
 def load_global(path: Path, environ: Mapping[str, str]) -> GlobalConfig:
@@ -193,37 +197,31 @@ class _Loader:
             place = None if origin else self._document.place(keys)
             self.problems.append(Problem(detail["msg"], keys, place, origin))
 
-    def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> dict[str, Secrets]:
-        """The chosen sources' secrets; left out are those of an `auth` or `tls` that is wrong, not just unknown."""
-        reader = SecretReader(self._environ)
-        found = {name: reader.read(ways, ("sources", name)) for name, ways in self._ways(data, chosen)}
+    def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> tuple[dict[str, Secrets], Secret | None]:
+        """The chosen sources' secrets, and the server's token where there is a server."""
+        reader, base = SecretReader(self._environ), self._path.absolute().parent
+        sections = {name: data["sources"][name] for name in chosen}
+        found = {
+            name: reader.read(ways_of(section, base), ("sources", name))
+            for name, section in sections.items()
+            if isinstance(section, Mapping)
+        }
+        server = server_of(data["global"], base)
+        token = reader.read_server_token(server) if server.enabled else None
         self.problems += [self._placed(problem) for problem in reader.problems]
         self.warnings += [self._placed(warning) for warning in reader.warnings]
-        return found
+        return found, token
 
-    def advise(self, config: Config) -> None:
+    def advise(self, config: Config, now: float | None) -> None:
         """Note what is valid and yet not wise, and hide the secrets among it."""
-        for name, source in config.sources.items():
+        old = [] if now is None else too_old(config.sources, now)
+        for source in config.sources.values():
             for _, secret in misplaced_secrets(source):
                 conceal(secret, for_good=True)
-            self.warnings += [self._placed(warning) for warning in advice(name, source)]
+        self.warnings += [self._placed(warning) for warning in (*advice(config.sources), *old)]
 
     def _placed(self, problem: Problem) -> Problem:
         return replace(problem, place=self._document.place(problem.keys))
-
-    def _ways(self, data: Mapping[str, Any], chosen: list[str]) -> Iterator[tuple[str, Ways]]:
-        for name in chosen:
-            source = data["sources"][name]
-            if isinstance(source, Mapping):
-                tls = {} if source.get("tls") in (None, EMPTY) else source["tls"]
-                yield name, (self._right(_AUTH, source.get("auth")), self._right(_TLS, tls))
-
-    def _right(self, kind: TypeAdapter[_Kind], section: Any) -> _Kind | None:
-        """As much of a section as is known, or None where that is wrong, which was said before."""
-        try:
-            return kind.validate_python(_known(section), context={"base": self._path.absolute().parent})
-        except ValidationError:
-            return None
 
     def _plain(self, value: Value, keys: Keys, chosen: set[str]) -> Any:
         """A value as pydantic takes it."""
@@ -246,24 +244,3 @@ class _Loader:
         except ValueError as error:
             self.problems.append(Problem(str(error), keys, self._document.place(keys)))
             return UNKNOWN
-
-
-def _known(section: Any) -> Any:
-    """As much of an `auth` or `tls` section as is known, for a look at the secrets that it names."""
-    if not isinstance(section, Mapping):
-        return section
-    known = {key: _STAND_INS.get(key, UNKNOWN) if value is UNKNOWN else value for key, value in section.items()}
-    return {key: _without_unknown(value) for key, value in known.items() if value is not UNKNOWN}
-
-
-def _without_unknown(value: Any) -> Any:
-    """A list or texts by name, with a word for each that is not known; anything else as it is."""
-    if isinstance(value, list):
-        return ["unknown" if part is UNKNOWN else part for part in value]
-    if isinstance(value, dict):
-        return {name: "unknown" if part is UNKNOWN else part for name, part in value.items()}
-    return value
-
-
-_STAND_INS = {"token_url": "https://unknown.invalid/", "client_id": "unknown", "username": "unknown"}
-"""What stands for a value that is not known, where its section would not be right without it."""

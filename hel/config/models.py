@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
-from hel.config.fields import Count, LocatedPath, Seconds, SourceName
+from hel.config.fields import Count, Flag, LocatedPath, Seconds, SourceName
 from hel.config.section import Conflict, Section, wrong
+from hel.config.server import ServerConfig
 from hel.config.source import SourceConfig
 from hel.telemetry.printable import printable
 
@@ -96,6 +97,16 @@ class QueueConfig(Section):
     )
 
 
+class AuditConfig(Section):
+    """Which secret was read when, and which configuration was loaded."""
+
+    enabled: Flag = Field(
+        False,
+        description="Log which secret was read when, and each configuration that was loaded, with its digest; "
+        "whatever the level.",
+    )
+
+
 class GlobalConfig(Section):
     """Everything that is not of one source."""
 
@@ -108,6 +119,8 @@ class GlobalConfig(Section):
     state: StateConfig = Field(default_factory=StateConfig, description="The checkpoints.")
     output: OutputConfig = Field(default_factory=OutputConfig, description="The lines.")
     queue: QueueConfig = Field(default_factory=QueueConfig, description="The bounded queue before the output.")
+    server: ServerConfig = Field(default_factory=ServerConfig, description="Health, metrics and a status page.")
+    audit: AuditConfig = Field(default_factory=AuditConfig, description="What Hel says of its own doings.")
     shutdown_secs: Seconds = Field(10, description="Seconds to deliver what is queued after SIGTERM or SIGINT.")
 
 

@@ -90,12 +90,8 @@ class SecretText:
             return None
         if not is_public or "PRIVATE KEY-----" in value:
             conceal(value, for_good=True)
-            if file is not None and _is_exposed(file):
-                self.warnings.append(
-                    Problem(
-                        f"{origin} can be read or changed by every user of this machine (chmod 600 it)", (*keys, key)
-                    )
-                )
+            if file is not None and (exposed := _exposed(file)):
+                self.warnings.append(Problem(f"{origin} {exposed}", (*keys, key)))
         return Secret(SecretStr(value), origin, file)
 
     def _read_variable(self, name: str, what: str) -> str:
@@ -115,12 +111,23 @@ class SecretText:
         return value
 
 
-def _is_exposed(path: Path) -> bool:
-    """Whether users other than its owner and group may read or write it."""
+def _exposed(path: Path) -> str:
+    """What users other than its owner and group may do to it, and the fix; empty where it is nothing."""
     try:
-        return bool(path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH))
+        if path.stat().st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            return "can be read or changed by every user of this machine (chmod 600 it)"
+        folders = dict.fromkeys((*path.absolute().parents, *path.resolve().parents))
+        open_one = next((folder for folder in folders if _may_all_replace(folder.stat().st_mode)), None)
     except OSError:  # it was read a moment ago, and is being replaced
-        return False
+        return ""
+    if open_one is None:
+        return ""
+    return f"can be replaced by every user of this machine, for {open_one} is open to all (chmod o-w {open_one})"
+
+
+def _may_all_replace(mode: int) -> bool:
+    """Whether every user may replace what is in a folder; with the sticky bit, as in /tmp, only what is their own."""
+    return bool(mode & stat.S_IWOTH) and not mode & stat.S_ISVTX
 
 
 def _read_file(path: Path) -> str:

@@ -2,8 +2,9 @@
 
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from hel.config.auth import AnyAuth, ApiKeyAuth, BasicAuth, BearerAuth, GoogleSe
 from hel.config.certificates import CertificateError, Tls
 from hel.config.problems import Keys, Problem
 from hel.config.secret_text import VISIBLE, VISIBLE_OR_SPACE, Secret, SecretText
+from hel.config.server import ServerConfig
 from hel.config.tls import TlsConfig
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ class Secrets:
         service_account: The service account of Google's, with its key.
         tls: Whom it trusts, and its client certificate.
         origins: What was found where, in words: `{"private key": "environment variable OKTA_CLIENT_PRIVATE_KEY"}`.
+        again: Reads them once more, for a file may be replaced while the program runs; None where nothing is in a
+            file, or what is there now is not right.
     """
 
     token: Secret | None = None
@@ -56,6 +60,21 @@ class Secrets:
     service_account: "ServiceAccount | None" = None
     tls: Tls = field(default_factory=Tls)
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    again: "Callable[[], Secrets | None]" = field(default=lambda: None, repr=False, compare=False)
+
+    def are(self, others: "Secrets") -> bool:
+        """Whether they prove the same; a refresh token in a file is not looked at, since each use may replace it."""
+        return self.comparable() == others.comparable()
+
+    def comparable(self) -> tuple[object, ...]:
+        """What tells them from others; keys by their thumbprints (RFC 7638)."""
+        refresh = self.refresh_token
+        values = (self.token, self.api_key, self.username, self.password, self.client_secret, refresh)
+        texts = tuple(None if each is None or (each is refresh and each.path) else each.value for each in values)
+        account = self.service_account
+        keys = (self.private_key, account.key if account else None)
+        prints = tuple((key.key.thumbprint(), key.kid, key.algorithm) if key else None for key in keys)
+        return texts, self.client_id, prints, account and (account.email, account.token_url), self.tls
 
 
 class SecretReader:
@@ -66,6 +85,7 @@ class SecretReader:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
         self._texts = SecretText(environ)
         self._keys: dict[tuple[str, str | None], PrivateKey] = {}
         self._accounts: dict[tuple[str, str | None], ServiceAccount] = {}
@@ -92,7 +112,14 @@ class SecretReader:
         if isinstance(auth, OAuth2Auth) and auth.refresh_token_file is not None and tls is not None:
             self._check_own(auth.refresh_token_file, ways, keys)
         found = self._read_auth(auth, (*keys, "auth"))
+        if any(origin.startswith("file ") for origin in found.origins.values()):
+            found = replace(found, again=partial(_read_again, self._environ, auth, keys))
         return found if tls is None else replace(found, tls=self._read_tls(tls, (*keys, "tls")))
+
+    def read_server_token(self, server: ServerConfig) -> Secret | None:
+        """The token of those who may ask the server to do something; None where none is named."""
+        keys = ("global", "server")
+        return self._texts.read("token", server.token_env, server.token_file, keys, VISIBLE)
 
     def _read_auth(self, auth: AnyAuth | None, keys: Keys) -> Secrets:
         match auth:
@@ -203,6 +230,12 @@ class SecretReader:
             self.problems.append(Problem(f"{found.origin}: {error}", (*keys, name)))
             return None
         return account
+
+
+def _read_again(environ: Mapping[str, str], auth: AnyAuth | None, keys: Keys) -> Secrets | None:
+    reader = SecretReader(environ)
+    found = reader.read((auth, None), keys)
+    return None if reader.problems else found
 
 
 def _pem(secret: Secret) -> SecretStr:

@@ -48,8 +48,8 @@ class Breaker:
         self._probing = False
         self.circuit = Circuit.CLOSED
 
-    def admit(self, now: float) -> None:
-        """Let a request pass, the first one after a rest as a probe.
+    def admit(self, now: float) -> bool:
+        """Let a request pass, the first one after a rest as a probe; True if that changed the circuit.
 
         Args:
             now: Monotonic seconds.
@@ -65,9 +65,9 @@ class Breaker:
                 f"left alone for {left_s:.0f} s more after repeated failures",
                 "the first failure's own message says what to do",
             )
-        if self.circuit is Circuit.OPEN:
-            self._report(_Report.REST_IS_OVER, now)
+        is_changed = self.circuit is Circuit.OPEN and self._report(_Report.REST_IS_OVER, now)
         self._probing = self.circuit is Circuit.HALF_OPEN
+        return is_changed
 
     def succeeded(self, now: float) -> bool:
         """A request was answered; True if that changed the circuit."""

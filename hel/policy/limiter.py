@@ -22,8 +22,8 @@ class Limiter:
     """
 
     def __init__(self, max_wait_s: float, reserve: int = 0) -> None:
-        self._max_wait_s = max_wait_s
-        self._reserve = reserve
+        self.max_wait_s = max_wait_s
+        self.reserve = reserve
         self._limit = 0
         self._remaining: int | None = None  # None: no answer has named a window
         self._window: float | None = None  # its reset by the server's clock, which is its name
@@ -47,6 +47,17 @@ class Limiter:
         if self._reset_at is not None:
             return self._reset_at - now
         return ASK_AGAIN_S if self._in_flight else 0.0
+
+    def window(self, now: float) -> tuple[int, int] | None:
+        """How many requests the server's window takes, and how many are left of it; None where none is known.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        if self._remaining is None:
+            return None
+        is_over = self._reset_at is not None and now >= self._reset_at
+        return self._limit, self._limit if is_over else self._remaining
 
     def sent(self) -> None:
         """A request is on its way; call it in the same breath as the `delay` that was 0.0."""
@@ -83,7 +94,7 @@ class Limiter:
     def _has_room(self) -> bool:
         if self._remaining is None:
             return self._heard
-        return self._remaining - self._in_flight > self._reserve
+        return self._remaining - self._in_flight > self.reserve
 
     def _learn(self, reading: RateReading, now: float) -> None:
         if self._window is not None and reading.reset_at <= self._window + reading.blur_s:
@@ -92,6 +103,6 @@ class Limiter:
                 self._remaining = min(self._remaining, reading.remaining)  # answers may overtake each other
             return  # else it speaks of a window that is over
         wait_s = max(reading.reset_in_s, 0.0) + RESET_MARGIN_S
-        self._window = reading.reset_at if wait_s <= self._max_wait_s else None
+        self._window = reading.reset_at if wait_s <= self.max_wait_s else None
         self._limit, self._remaining = max(reading.limit, reading.remaining), reading.remaining
-        self._reset_at = now + min(wait_s, self._max_wait_s)
+        self._reset_at = now + min(wait_s, self.max_wait_s)

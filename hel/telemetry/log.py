@@ -4,16 +4,16 @@ What happens is said once, as an event; whoever wants to know (the log, `hel tes
 """
 
 import logging
-import os
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TextIO
 
 import structlog
 
 from hel.telemetry.printable import printable
 from hel.telemetry.redaction import redacted
-from hel.telemetry.stderr import PatientStream
+from hel.telemetry.stderr import PatientStream, wants_colour
 
 Tap = Callable[[str, Mapping[str, Any]], None]
 """Told of every event, whatever the level: its name and its fields."""
@@ -43,12 +43,54 @@ class Log(Protocol):
         ...
 
 
+AUDIT = "audit."
+"""How events begin that are written only where `global.audit` is on, and then whatever the level."""
+
+DUMP = "dump."
+"""How events begin that are written whatever the level: somebody has asked for them."""
+
+
+class Taps:
+    """Whoever listens to the log; more may come while it is in use."""
+
+    def __init__(self) -> None:
+        self._taps: list[Tap] = []
+
+    def add(self, tap: Tap) -> None:
+        """Let one more listen from now on."""
+        self._taps.append(tap)
+
+    def hear(self, event: str, fields: Mapping[str, Any]) -> None:
+        """Tell all of an event."""
+        for tap in self._taps:
+            tap(event, fields)
+
+
+@dataclass(slots=True)
+class Level:
+    """The lowest level that is written, which may change while the program runs.
+
+    Attributes:
+        name: `debug`, `info`, `warning`, `error` or `critical`.
+    """
+
+    name: str = "info"
+
+    @property
+    def number(self) -> int:
+        """As `logging` counts levels."""
+        return logging.getLevelNamesMapping()[self.name.upper()]
+
+
 def make_log(
-    level: str = "info",
+    level: str | Level = "info",
     style: Literal["auto", "pretty", "json"] = "auto",
     taps: tuple[Tap, ...] = (),
     stream: TextIO | None = None,
     said_otherwise: Collection[str] = (),
+    only_debug: Collection[str] = (),
+    *,
+    audit: bool = False,
 ) -> Log:
     """A log for this process.
 
@@ -58,13 +100,15 @@ def make_log(
         taps: Told of every event before the level is looked at.
         stream: Where it is written; stderr by default.
         said_otherwise: Events that a person is told in another way; they are left out of a log for people.
+        only_debug: Events that are of use only when looking for a fault, whatever else they say of themselves.
+        audit: Whether the events of `global.audit` are written.
     """
     out = sys.stderr if stream is None else stream
     pretty = style == "pretty" or (style == "auto" and out.isatty())
     processors: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         *(_tapping(tap) for tap in taps),
-        _level_filter(logging.getLevelNamesMapping()[level.upper()]),
+        _level_filter(level if isinstance(level, Level) else Level(level), only_debug, audit=audit),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _redact,
@@ -73,7 +117,7 @@ def make_log(
         processors += [
             _leaving_out(said_otherwise),
             _escape,
-            structlog.dev.ConsoleRenderer(colors=_wants_colour(out), pad_event_to=0),
+            structlog.dev.ConsoleRenderer(colors=wants_colour(out), pad_event_to=0),
         ]
     else:
         processors += [structlog.processors.EventRenamer("event"), structlog.processors.JSONRenderer()]
@@ -86,10 +130,6 @@ def make_log(
     return log
 
 
-def _wants_colour(out: TextIO) -> bool:
-    return out.isatty() and not os.environ.get("NO_COLOR")
-
-
 def _tapping(tap: Tap) -> structlog.typing.Processor:
     def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         tap(event["event"], {name: value for name, value in event.items() if name != "event"})
@@ -98,11 +138,18 @@ def _tapping(tap: Tap) -> structlog.typing.Processor:
     return process
 
 
-def _level_filter(lowest: int) -> structlog.typing.Processor:
+def _level_filter(lowest: Level, only_debug: Collection[str], *, audit: bool) -> structlog.typing.Processor:
     names = logging.getLevelNamesMapping()
 
     def process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        if names[event["level"].upper()] < lowest:
+        name = event["event"]
+        if name in only_debug:
+            event["level"] = "debug"
+        if name.startswith(AUDIT):
+            is_written = audit
+        else:
+            is_written = name.startswith(DUMP) or names[event["level"].upper()] >= lowest.number
+        if not is_written:
             raise structlog.DropEvent
         return event
 

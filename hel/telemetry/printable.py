@@ -10,4 +10,6 @@ def printable(text: str, limit: int = 300) -> str:
     that the cut went through would be known for one by nobody.
     """
     start = redacted_start(text, limit)
+    if start.isprintable():
+        return start
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in start)

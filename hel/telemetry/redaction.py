@@ -31,6 +31,7 @@ class Register:
         self._most = most
         self._kept: dict[str, None] = {}
         self._passing: OrderedDict[str, None] = OrderedDict()
+        self._starts: dict[str, set[str]] = {}
         self._longest = 0
 
     def conceal(self, secret: str, *, for_good: bool = False) -> None:
@@ -41,24 +42,24 @@ class Register:
             for_good: It is never forgotten: the configuration or the environment gave it.
         """
         for form in self._forms(secret):
+            self._starts.setdefault(form[:_SHORTEST], set()).add(form)
             if for_good:
                 self._kept[form] = None
             else:
                 self._passing[form] = None
                 self._passing.move_to_end(form)
         while len(self._passing) > self._most:
-            self._passing.popitem(last=False)
+            self._forget(self._passing.popitem(last=False)[0])
 
     def redacted(self, text: str) -> str:
         """The text with `***` where a secret stood."""
-        found = [form for form in chain(self._kept, self._passing) if form in text]
-        for form in sorted(found, key=len, reverse=True):  # one may be a part of another
+        for form in sorted(self._found(text), key=len, reverse=True):  # one may be a part of another
             text = text.replace(form, "***")
         return text
 
     def repeats_secret(self, text: str) -> bool:
         """Whether a long secret stands in it, which no chance brings there."""
-        return any(len(form) >= _UNLIKELY and form in text for form in chain(self._kept, self._passing))
+        return any(len(form) >= _UNLIKELY for form in self._found(text))
 
     def redacted_start(self, text: str, length: int) -> str:
         """So many characters of the redacted text at most, and `…` for the rest, which may be of any length.
@@ -70,6 +71,22 @@ class Register:
         if not is_whole:
             shown = shown[: max(0, len(shown) - self._longest)]
         return shown if is_whole and len(shown) <= length else f"{shown[:length]}…"
+
+    def _found(self, text: str) -> set[str]:
+        """What of it stands in a text; where there is much, as after some weeks, looked up by how it begins."""
+        if len(self._kept) + len(self._passing) <= len(text):
+            return {form for form in chain(self._kept, self._passing) if form in text}
+        starts = (text[at : at + _SHORTEST] for at in range(len(text) - _SHORTEST + 1))
+        known = self._starts
+        return {form for start in starts if start in known for form in known[start] if form in text}
+
+    def _forget(self, form: str) -> None:
+        if form in self._kept:
+            return
+        alike = self._starts[form[:_SHORTEST]]
+        alike.discard(form)
+        if not alike:
+            del self._starts[form[:_SHORTEST]]
 
     def _forms(self, secret: str) -> list[str]:
         """The ways in which a secret may be written, each long enough to be looked for."""

@@ -9,6 +9,7 @@ import os
 import re
 import ssl
 from base64 import b64encode
+from collections.abc import Collection
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
@@ -80,10 +81,14 @@ class Transports:
             self._clients[tls] = HttpTransport(self._clock, tls)
         return self._clients[tls]
 
+    async def keep(self, used: Collection[Tls]) -> None:
+        """Close the connections of the clients that are not among these."""
+        for tls in self._clients.keys() - used:
+            await self._clients.pop(tls).aclose()
+
     async def aclose(self) -> None:
         """Close the connections."""
-        for client in self._clients.values():
-            await client.aclose()
+        await self.keep(())
 
 
 class HttpTransport:

@@ -21,6 +21,9 @@ Problems = Callable[..., list[str]]
 HEL = Path(sys.executable).with_name("hel")
 SOURCE = "sources:\n  a:\n    url: https://dev.okta.com/api/v1/logs\n"
 BEARER = "    auth: {type: bearer, token_env: TOKEN}\n"
+LIMIT = "    query_params: {limit: '1000'}\n"
+"""Without it there is something to advise."""
+
 TOKEN = {"TOKEN": "00TopSecretToken"}
 PLAIN_HTTP = (
     "plain http would show the credential to everybody on the way (write https; only where the way is safe: "
@@ -405,7 +408,7 @@ def test_a_secrets_file_that_others_can_read_or_change_is_warned_of_at_the_key_t
 ) -> None:
     named.write_text(content)
     named.chmod(mode)
-    found = loaded(SOURCE + f"    {section}\n", {"CERT": CERT})
+    found = loaded(SOURCE + f"    {section}\n{LIMIT}", {"CERT": CERT})
     assert found.warnings == (f"{found.path}:4:{column}: sources.a.{key}: file {named} {EXPOSED}",)
 
 
@@ -416,7 +419,7 @@ def test_a_secrets_file_of_its_owner_and_group_is_not_warned_of(
 ) -> None:
     named.write_text(content)
     named.chmod(mode)
-    assert loaded(SOURCE + f"    {section}\n", {"CERT": CERT}).warnings == ()
+    assert loaded(SOURCE + f"    {section}\n{LIMIT}", {"CERT": CERT}).warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -432,14 +435,28 @@ def test_a_secrets_file_of_its_owner_and_group_is_not_warned_of(
 def test_what_is_no_secret_may_be_read_by_everybody(loaded: Load, named: Path, section: str, content: str) -> None:
     named.write_text(content)
     named.chmod(0o644)
-    assert loaded(SOURCE + f"    {section}\n", {**TOKEN, "KEY": KEY}).warnings == ()
+    assert loaded(SOURCE + f"    {section}\n{LIMIT}", {**TOKEN, "KEY": KEY}).warnings == ()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770])
+def test_a_folder_that_is_open_to_all_is_warned_of_for_its_files_can_be_replaced(
+    loaded: Load, tmp_path: Path, mode: int
+) -> None:
+    folder = tmp_path / "open" / "below"
+    folder.mkdir(parents=True)
+    (folder / "token").write_text("00TopSecretToken")
+    (folder / "token").chmod(0o600)
+    folder.parent.chmod(mode)
+    found = loaded(SOURCE + "    auth: {type: bearer, token_file: open/below/token}\n" + LIMIT)
+    what = f"can be replaced by every user of this machine, for {folder.parent} is open to all"
+    assert [what in warning for warning in found.warnings] == ([True] if mode == 0o777 else [])
 
 
 def test_of_a_link_the_mode_of_what_it_leads_to_counts(loaded: Load, tmp_path: Path, named: Path) -> None:
     target = tmp_path / "target"
     target.write_text("00TopSecretToken")
     named.symlink_to(target)
-    content = SOURCE + "    auth: {type: bearer, token_file: named}\n"
+    content = SOURCE + "    auth: {type: bearer, token_file: named}\n" + LIMIT
     assert named.lstat().st_mode & 0o777 == 0o777
     target.chmod(0o600)
     assert loaded(content).warnings == ()
@@ -454,7 +471,7 @@ def test_each_source_that_names_an_open_file_is_warned_and_none_whose_secrets_ar
     named.write_text("00TopSecretToken")
     named.chmod(0o644)
     auth = "auth: {type: bearer, token_file: named}"
-    content = f"{SOURCE}    {auth}\n  b: {{url: https://b.okta.com/api/v1/logs, {auth}}}\n"
+    content = f"{SOURCE}    {auth}\n{LIMIT}  b: {{url: https://b.okta.com/api/v1/logs, {auth}, {LIMIT.strip()}}}\n"
     keys = [warning.split(": ")[1] for warning in loaded(content).warnings]
     assert keys == ["sources.a.auth.token_file", "sources.b.auth.token_file"]
     assert [warning.split(": ")[1] for warning in loaded(content, only=["b"]).warnings] == keys[1:]
@@ -473,12 +490,10 @@ def validated(folder: Path, content: str) -> subprocess.CompletedProcess[str]:
 def test_hel_validate_shows_a_warning_and_calls_the_configuration_valid(tmp_path: Path, named: Path) -> None:
     named.write_text("00TopSecretToken\n")
     named.chmod(0o644)
-    content = SOURCE + "    auth: {type: bearer, token_file: named}\n"
+    content = SOURCE + "    auth: {type: bearer, token_file: named}\n" + LIMIT
     shown = validated(tmp_path, content)
     assert (shown.returncode, shown.stdout) == (0, "")
-    assert shown.stderr.splitlines() == [
-        "a: https://dev.okta.com/api/v1/logs",
-        f"  token from file {named}",
+    assert shown.stderr.splitlines()[-2:] == [
         f"! hel.yaml:4:26: sources.a.auth.token_file: file {named} {EXPOSED}",
         "hel.yaml: 1 source is valid; nothing was requested",
     ]
@@ -494,5 +509,6 @@ def test_hel_validate_finds_a_certificate_that_cannot_be_used(tmp_path: Path, na
     assert (shown.returncode, shown.stdout) == (2, "")
     place = "hel.yaml:4:34: sources.a.tls.client_key_file"
     assert shown.stderr.splitlines() == [
-        f"{place}: file {named}: the key is not that of the client certificate (name its own)"
+        "✗ hel.yaml: 1 problem; nothing was requested",
+        f"{place}: file {named}: the key is not that of the client certificate (name its own)",
     ]

@@ -115,7 +115,8 @@ def test_a_client_certificate_and_its_key_come_from_files_or_variables(
     for name, text in files.items():
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o600)
-    found = loaded(SOURCE + f"    tls: {{{keys}}}\n", {"TLS_CERT": CERT, "TLS_KEY": KEY, "X": "not looked at"})
+    limited = "    query_params: {limit: '1000'}\n"
+    found = loaded(SOURCE + f"    tls: {{{keys}}}\n{limited}", {"TLS_CERT": CERT, "TLS_KEY": KEY, "X": "not looked at"})
     assert tls(found) == Tls(cert=SecretStr(CERT.rstrip("\n")), key=SecretStr(KEY.rstrip("\n")))
     assert found.warnings == ()
 

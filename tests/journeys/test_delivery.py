@@ -16,7 +16,7 @@ import pytest
 
 from examples.okta_org import Fault
 from tests.journeys.crashes import VARIANTS, crash_and_recover, written_lines
-from tests.journeys.workshop import HEL, SSWS, Workshop, source, stop, until
+from tests.journeys.workshop import HEL, SSWS, Process, Workshop, source, stop, until
 
 Opening = Callable[..., Workshop]
 TO_FILE = ("--output", "events.ndjson")
@@ -304,7 +304,7 @@ def test_a_slow_pipe_gets_every_line_and_slows_the_polling(workshop: Workshop) -
     assert [json.loads(line)["event"]["uuid"] for line in text.splitlines()] == workshop.org.log.uuids
 
 
-def memory_mib(process: subprocess.Popen[bytes]) -> float:
+def memory_mib(process: Process) -> float:
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
@@ -313,7 +313,7 @@ def test_a_stopped_reader_keeps_memory_flat_and_no_timeout_fires(open_workshop: 
     workshop = open_workshop(events=5000, rate_limit=100_000)
     idle = source(SSWS, query_params={"limit": "1"}, schedule={"interval_secs": 60, "jitter_secs": 0})
     workshop.configure({f"s{number}": idle for number in range(20)})
-    process = workshop.start("run", *TO_FILE)
+    process = workshop.start("run", *TO_FILE, by_exec=True)
     until(lambda: len(workshop.org.ledger.requests) >= 20)
     time.sleep(1)
     at_rest = memory_mib(process)
@@ -322,7 +322,7 @@ def test_a_stopped_reader_keeps_memory_flat_and_no_timeout_fires(open_workshop: 
     (workshop.folder / "hel-state.db").unlink()
     large = source(SSWS, query_params={"limit": "1000"}, resilience={"timeout_secs": 2})
     workshop.configure({f"s{number}": large for number in range(20)})
-    process = workshop.start("run")
+    process = workshop.start("run", by_exec=True)
     most, end = 0.0, time.monotonic() + 6
     while time.monotonic() < end:
         most = max(most, memory_mib(process))

@@ -71,7 +71,7 @@ SPOILT = [
     refused("raw", "larger than 100 KiB", body=b"HTTP/1.1 200 OK\r\nx: " + b"y" * 300_000 + b"\r\n\r\n"),
     refused("long_header", "larger than 100 KiB", size=200_000),
     refused("long_link", "characters long", size=70_000),
-    refused("bomb", "`limits.max_response_bytes`", size=1_000_000_000, resilience=PATIENT),
+    refused("bomb", "`limits.max_response_bytes`", size=200_000_000, resilience=PATIENT),
     refused("endless", "`limits.max_response_bytes`", resilience=PATIENT),
     refused("deep_json", "nested too deep", size=100_000),
     refused("headers", "compressed as br", headers={"content-encoding": "br"}),
@@ -193,7 +193,7 @@ TOKEN_ROWS = [
     Row(Fault(kind="bad_json", path=TOKEN), "without an access_token", again=False),
     Row(Fault(kind="bearer", path=TOKEN), "a Bearer token", again=False),
     Row(
-        Fault(kind="bomb", path=TOKEN, size=500_000_000), "`limits.max_response_bytes`", again=False, resilience=PATIENT
+        Fault(kind="bomb", path=TOKEN, size=200_000_000), "`limits.max_response_bytes`", again=False, resilience=PATIENT
     ),
     Row(Fault(kind="deep_json", path=TOKEN, size=50_000), "without an access_token", again=False),
     Row(Fault(kind="echo", path=TOKEN), "answered 400", again=False),

@@ -70,7 +70,7 @@ def test_many_objects_in_few_bytes_are_refused_and_cost_their_bytes(
     if status == 503:
         workshop.org.faults.clear()
         workshop.org.fault(Fault(kind="status", status=503, body=body))
-    ended = workshop.weigh("run", "--once", "-o", "events.ndjson")
+    ended = workshop.weigh("run", "--once", "-o", "events.ndjson", by_exec=True)
     assert ended.code == 1
     assert ("more than 300,000 JSON" if status == 200 else "answered 503") in ended.err
     assert ended.peak_mib < 70 + 4 * len(body) / 1024 / 1024

@@ -116,7 +116,7 @@ def test_a_credential_over_plain_http_is_refused_before_anything_is_requested(ba
     for command in (("validate",), ("run", "--once")):
         ended = bare.hel(*command)
         assert ended.code == 2
-        place, _, words = ended.err.partition(": sources.okta-audit.url: ")
+        place, _, words = ended.err.splitlines(keepends=True)[-1].partition(": sources.okta-audit.url: ")
         assert re.fullmatch(r"hel\.yaml:\d+:\d+", place)
         assert words == (
             "plain http would show the credential to everybody on the way (write https; only where the way is safe: "

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = {
     "OKTA_DOMAIN": "your-org.okta.com",
     "AUTH0_URL": "https://your-tenant.eu.auth0.com",
-    "START": "2026-05-01T00:00:00Z",
+    "START": f"{datetime.now(UTC) - timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}",  # within every API's retention
     "API": "https://audit.example.com",
 }
 
@@ -69,12 +70,15 @@ def test_without_a_name_it_lists_them_on_stdout(workshop: Workshop) -> None:
     assert "okta-token        Okta's System Log, by an API token (SSWS)\n" in listed.out.decode()
 
 
+def page(name: str) -> Path:
+    return ROOT / "examples" / ("okta.md" if name == "okta-token" else f"{name.replace('-', '_')}.md")
+
+
 @pytest.mark.parametrize("name", names())
 def test_the_guide_is_the_page_in_the_project(workshop: Workshop, name: str) -> None:
     shown = workshop.hel("init", name, "--guide")
     assert (shown.code, shown.err) == (0, "")
-    page = ROOT / "examples" / ("okta.md" if name == "okta-token" else f"{name.replace('-', '_')}.md")
-    assert shown.out.decode().strip() == page.read_text().strip()
+    assert shown.out.decode().strip() == page(name).read_text().strip()
     assert not (workshop.folder / "hel.yaml").exists()
 
 
@@ -114,8 +118,9 @@ def test_a_file_that_can_not_be_written_is_told(workshop: Workshop) -> None:
     assert "hel: missing/hel.yaml can't be written: No such file or directory (name a file" in refused.err
 
 
-def test_every_page_and_example_is_in_the_wheel() -> None:
+def test_every_page_and_example_of_an_api_is_in_the_wheel() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     inside = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    there = {f"examples/{path.name}" for path in (ROOT / "examples").iterdir() if path.suffix in {".md", ".yaml"}}
+    there = {f"examples/{name.replace('-', '_')}.yaml" for name in names()}
+    there |= {str(page(name).relative_to(ROOT)) for name in names()}
     assert inside == {path: f"hel/{path}" for path in sorted(there)}

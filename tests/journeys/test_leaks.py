@@ -145,7 +145,7 @@ def test_a_marked_secret_is_nowhere_in_what_the_program_ever_wrote(
 
 def test_arguments_and_environment_of_what_runs_show_no_more_than_it_was_given(workshop: Workshop) -> None:
     workshop.configure({"okta-audit": source(SSWS)}, log_level="debug")
-    process = workshop.start("run", "-o", "events.ndjson")
+    process = workshop.start("run", "-o", "events.ndjson", by_exec=True)
     until(lambda: len(workshop.written()) == 1200)
     command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     ended = stop(process)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import subprocess
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -13,7 +12,7 @@ import pytest
 from examples.okta_org import Fault
 from hel import assembly
 from hel.config.load import load
-from tests.journeys.workshop import SSWS, Ended, Workshop, source, stop
+from tests.journeys.workshop import SSWS, Ended, Process, Workshop, source, stop
 
 Opening = Callable[..., Workshop]
 TO_FILE = ("--output", "events.ndjson")
@@ -36,7 +35,7 @@ def at(shift_s: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + shift_s))
 
 
-def read_until(process: subprocess.Popen[bytes], word: str) -> list[dict[str, Any]]:
+def read_until(process: Process, word: str) -> list[dict[str, Any]]:
     """The log of a running program, up to the line that holds this word."""
     assert process.stderr is not None
     lines = []

@@ -8,13 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from examples.okta_org import Org, Running
+from tests.journeys.forked import Forked, fork_server_of
 
 PYTHON = sys.executable
 HEL = Path(PYTHON).with_name("hel")
+EXEC = bool(os.environ.get("HEL_TESTS_EXEC"))
+"""Whether every `hel` is started by exec, as a user's is, which costs ten times the CPU."""
+
+Process = subprocess.Popen[bytes] | Forked
 
 SSWS = {"type": "bearer", "token_env": "OKTA_API_TOKEN", "prefix": "SSWS"}
 OAUTH2 = {
@@ -89,7 +95,7 @@ class Workshop:
     folder: Path
     server: Running | None = None
     environment: dict[str, str] = field(default_factory=dict)
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    processes: list[Process] = field(default_factory=list)
 
     @property
     def org(self) -> Org:
@@ -110,8 +116,14 @@ class Workshop:
         config = {"global": global_, "sources": sources if sources is not None else {"okta-audit": source()}}
         (self.folder / "hel.yaml").write_text(json.dumps(config, indent=2))
 
-    def hel(self, *arguments: str, env: Mapping[str, str | None] | None = None, text: str = "") -> Ended:
+    def hel(
+        self, *arguments: str, env: Mapping[str, str | None] | None = None, text: str = "", by_exec: bool = EXEC
+    ) -> Ended:
         """Run a command to its end."""
+        if not text:
+            process = self.start(*arguments, env=env, by_exec=by_exec)
+            out, err = process.communicate(timeout=60)
+            return Ended(process.wait(), out, err.decode())
         done = subprocess.run(
             [HEL, *arguments],
             cwd=self.folder,
@@ -123,8 +135,13 @@ class Workshop:
         )
         return Ended(done.returncode, done.stdout, done.stderr.decode())
 
-    def weigh(self, *arguments: str) -> Ended:
-        """Run a command to its end, and see how much memory it took."""
+    def weigh(self, *arguments: str, by_exec: bool = EXEC) -> Ended:
+        """Run a command to its end, and see how much memory it took; a forked one's imports are more."""
+        if not by_exec:
+            process = self.start(*arguments)
+            assert isinstance(process, Forked), "with these variables: by_exec=True"
+            out, err = process.communicate(timeout=100)
+            return Ended(process.wait(), out, err.decode(), process.peak_kib / 1024)
         report = self.folder / "weighed"
         done = subprocess.run(
             [PYTHON, "-S", "-c", _SCALE, str(report), str(HEL), *arguments],
@@ -138,16 +155,23 @@ class Workshop:
         report.unlink()
         return Ended(done.returncode, done.stdout, done.stderr.decode(), peak_mib)
 
-    def start(self, *arguments: str, stdout: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Start a command and let it run."""
-        process = subprocess.Popen(
+    def start(
+        self,
+        *arguments: str,
+        stdout: int | None = subprocess.PIPE,
+        stderr: int | None = subprocess.PIPE,
+        env: Mapping[str, str | None] | None = None,
+        by_exec: bool = EXEC,
+    ) -> Process:
+        """Start a command and let it run; forked, where its variables would not have changed its imports."""
+        environ = self.environ(env)
+        process: Process
+        if not by_exec and (server := fork_server_of(HEL)).can_give(environ):
+            process = server.start(arguments, self.folder, environ, stdout, stderr)
+        else:
             # A shell lets what runs in its background ignore SIGINT; a program under test does not.
-            ["env", "--default-signal=INT", HEL, *arguments],
-            cwd=self.folder,
-            env=self.environ(),
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-        )
+            command = ["env", "--default-signal=INT", str(HEL), *arguments]
+            process = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=stdout, stderr=stderr)
         self.processes.append(process)
         return process
 
@@ -162,8 +186,7 @@ class Workshop:
         """The uuids in the output file, each line checked to be whole."""
         if not self.output.exists():
             return []
-        text = self.output.read_bytes()
-        return [json.loads(line)["event"]["uuid"] for line in text.split(b"\n")[:-1]]
+        return [_uuid(line) for line in self.output.read_bytes().split(b"\n")[:-1]]
 
     def secrets(self) -> set[str]:
         """What must be read nowhere: what the org was sent to prove who is asking, and what it gave out for that."""
@@ -195,6 +218,12 @@ class Workshop:
         return {name: value for name, value in wanted.items() if value is not None}
 
 
+@lru_cache(8192)
+def _uuid(line: bytes) -> str:
+    """The uuid in a line, which is looked at again and again while a test waits for the next ones."""
+    return str(json.loads(line)["event"]["uuid"])
+
+
 def until(condition: Callable[[], bool], within_s: float = 20) -> None:
     """Wait for what another process does; fail if it does not."""
     end = time.monotonic() + within_s
@@ -203,8 +232,8 @@ def until(condition: Callable[[], bool], within_s: float = 20) -> None:
         time.sleep(0.01)
 
 
-def stop(process: subprocess.Popen[bytes], with_signal: int = signal.SIGTERM) -> Ended:
+def stop(process: Process, with_signal: int = signal.SIGTERM) -> Ended:
     """End a command as a service manager does."""
     process.send_signal(with_signal)
     out, err = process.communicate(timeout=30)
-    return Ended(process.returncode, out or b"", err.decode())
+    return Ended(process.wait(), out or b"", err.decode())

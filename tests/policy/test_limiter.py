@@ -201,3 +201,12 @@ def test_many_sources_on_one_budget_never_provoke_a_refusal_and_never_stand_stil
     journeys(org, Limiter(max_wait_s=900), sources, Random(seed), until=600)  # noqa: S311  # a simulation
     assert org.refused == 0
     assert org.served >= 5
+
+
+def test_what_is_left_of_a_window_is_known_until_it_is_over_and_then_it_is_whole() -> None:
+    limiter = Limiter(max_wait_s=900)
+    assert limiter.window(0) is None
+    limiter.sent()
+    limiter.answered(reading(6, 30, limit=60), now=0)
+    assert limiter.window(30) == (60, 6)
+    assert limiter.window(31) == (60, 60)

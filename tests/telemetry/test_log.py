@@ -10,7 +10,7 @@ from typing import Any, Literal, NoReturn
 
 import pytest
 
-from hel.telemetry.log import Log, make_log
+from hel.telemetry.log import Level, Log, Taps, make_log
 from hel.telemetry.redaction import conceal
 
 SECRET = "00TopSecretToken"
@@ -237,3 +237,41 @@ def test_by_default_a_terminal_gets_colours_and_anything_else_json(monkeypatch: 
         assert "said" in text
         assert "\x07" not in text
         assert not text.startswith("{")
+
+
+def test_the_level_may_change_while_the_program_runs() -> None:
+    level = Level("warning")
+    stream = io.StringIO()
+    log = make_log(level, "json", stream=stream)
+    for name in ("info", "debug", "error"):
+        log.info("told.info")
+        level.name = name
+    log.info("told.info")
+    assert stream.getvalue().count("told.info") == 2
+
+
+def test_what_is_only_for_who_looks_for_a_fault_is_written_at_debug_alone() -> None:
+    for level, wanted in (("debug", 1), ("info", 0)):
+        heard = Heard("json", level, only_debug={"request.retried"})
+        heard.log.warning("request.retried")
+        assert [event["level"] for event in heard.events] == ["debug"] * wanted
+
+
+@pytest.mark.parametrize(
+    ("event", "audit", "wanted"), [("audit.x", True, 1), ("audit.x", False, 0), ("dump.x", False, 1)]
+)
+def test_what_somebody_asked_for_is_written_whatever_the_level(event: str, audit: bool, wanted: int) -> None:
+    for level in ("debug", "critical"):
+        heard = Heard("json", level, audit=audit)
+        heard.log.info(event)
+        assert len(heard.events) == wanted
+
+
+def test_all_who_listen_hear_every_event_from_when_they_came() -> None:
+    taps, first, second = Taps(), list[str](), list[str]()
+    log = make_log("critical", "json", (taps.hear,), stream=io.StringIO())
+    taps.add(lambda event, fields: first.append(f"{event} {fields['number']}"))
+    log.debug("one", number=1)
+    taps.add(lambda event, _: second.append(event))
+    log.debug("two", number=2)
+    assert (first, second) == (["one 1", "two 2"], ["two"])

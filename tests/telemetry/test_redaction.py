@@ -92,6 +92,18 @@ def test_of_many_that_pass_the_oldest_are_forgotten_and_those_of_the_configurati
     assert register.redacted("configured token-1 minted-996 minted-999") == "*** token-1 minted-996 ***"
 
 
+def test_of_thousands_each_is_found_like_one_of_a_few_and_one_that_is_forgotten_is_not() -> None:
+    register = Register(most=3000)
+    secrets = [f"secret{number:05}" for number in range(3001)]
+    for secret in secrets:
+        register.conceal(secret)
+    assert {register.redacted(f"it is {secret}!") for secret in secrets[1:]} == {"it is ***!"}
+    assert register.redacted(secrets[0]) == secrets[0]
+    assert not register.repeats_secret(secrets[1]), "it is short enough to stand there by chance"
+    register.conceal("a" * 30)
+    assert register.repeats_secret(f"{'x' * 50}{'a' * 31}")
+
+
 def test_text_that_is_not_unicode_is_hidden_too() -> None:
     assert knowing("p\udcffssword", "\ud800secret").redacted("p\udcffssword \ud800secret") == "*** ***"
 

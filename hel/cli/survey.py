@@ -1,0 +1,129 @@
+"""What is known of the sources: from the server of the Hel that runs, or from the state where none answers.
+
+Both give the shape of `/api/v1/sources`; what the state does not know is None there.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from hel import __version__
+from hel.cli.asking import SilentError, address, ask
+from hel.config.models import GlobalConfig
+from hel.config.server import ServerConfig
+from hel.records import Checkpoint
+from hel.state.lock import files_of
+from hel.state.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the state.
+
+    Attributes:
+        is_there: Whether somebody does: a Hel runs. None where we may not look.
+        pid: Its process, as it wrote it; None where it is not known.
+    """
+
+    is_there: bool | None
+    pid: int | None = None
+
+
+def from_server(server: ServerConfig) -> dict[str, Any]:
+    """What the server knows.
+
+    Raises:
+        SilentError: It does not answer, or is none of Hel's.
+    """
+    body = ask(server, "/api/v1/sources")
+    try:
+        known = json.loads(body)
+        if isinstance(known["version"], str) and all(isinstance(source["name"], str) for source in known["sources"]):
+            return dict(known)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise SilentError(f"what answers at {address(server)} is not Hel", "give Hel another port (`global.server.port`)")
+
+
+def checkpoints_in(state: Path) -> dict[str, Checkpoint]:
+    """Where each source stands; nothing where there is no state yet.
+
+    Raises:
+        StateError: It can't be read.
+    """
+    if not state.exists():
+        return {}
+    with Store(state, writable=False) as store:
+        return store.checkpoints()
+
+
+def from_state(settings: GlobalConfig, names: Iterable[str], checkpoints: Mapping[str, Checkpoint]) -> dict[str, Any]:
+    """What the state knows, of the sources of the configuration and of those that are only in the state."""
+    path, now = settings.state.path, time.time()
+    output = settings.output.path
+    return {
+        "version": __version__,
+        "now": _text(now),
+        "started_at": None,
+        "ready": None,
+        "because": [],
+        "queue": None,
+        "output": {"path": None if output is None else str(output), "error": None},
+        "state": {"path": str(path), "error": None},
+        "sources": [
+            _source(name, checkpoints.get(name, Checkpoint("")), now) for name in dict.fromkeys((*names, *checkpoints))
+        ],
+    }
+
+
+def holder(state: Path) -> Holder:
+    """Who holds the state's lock, found out by trying it for a moment, together with others that try."""
+    lock = files_of(state)[-1]
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # nobody has ever held it
+        return Holder(is_there=False)
+    except OSError:
+        return Holder(is_there=None)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with contextlib.suppress(OSError, ValueError):
+            return Holder(is_there=True, pid=int(os.read(fd, 20)))
+        return Holder(is_there=True)
+    except OSError:
+        return Holder(is_there=None)
+    finally:
+        os.close(fd)
+    return Holder(is_there=False)
+
+
+def _source(name: str, checkpoint: Checkpoint, now: float) -> dict[str, Any]:
+    newest_at = checkpoint.newest_at
+    return {
+        "name": name,
+        "url": None,
+        "state": "finished" if checkpoint.finished else None,
+        "last_success": _text(checkpoint.updated_at) if checkpoint.updated_at else None,
+        "next_poll": None,
+        "newest_event": None if newest_at is None else _text(newest_at),
+        "lag_s": None if newest_at is None else round(max(0.0, now - newest_at), 1),
+        "events": None,
+        "duplicates": None,
+        "events_per_minute": None,
+        "rate_limit": None,
+        "circuit": None,
+        "failures": None,
+        "error": None,
+    }
+
+
+def _text(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,227 @@
+"""What may be asked of Hel while it runs: how it is, a poll now, the configuration anew, a dump into the log.
+
+Signals and the server both ask here. A configuration that is not right is refused as a whole, and the old one goes on.
+"""
+
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from hel import __version__, audit
+from hel.clock import Clock
+from hel.config.load import Loaded
+from hel.errors import ConfigError, HelError
+from hel.fleet import Fleet, Wanted
+from hel.health import Health
+from hel.queue import BatchQueue
+from hel.telemetry.log import Level, Log, Taps
+from hel.timestamps import utc_text
+
+_LIVE = frozenset({"log_level"})
+"""Keys of `global` that a reload changes; the others wait for a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a Hel that runs on needs of its process.
+
+    Attributes:
+        load: Reads the configuration again.
+        taps: Whoever listens to the log.
+        level: What the log writes.
+        early: Signals that came before there was anything to be done about them.
+    """
+
+    load: Callable[[], Loaded]
+    taps: Taps
+    level: Level
+    early: Sequence[signal.Signals] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload changed.
+
+    Attributes:
+        added: Sources that start.
+        changed: Sources that start anew at their cursor.
+        removed: Sources that end once what they handed over is delivered.
+        unchanged: How many go on as they are.
+        restart: Keys of `global` that count only after a restart.
+    """
+
+    added: list[str]
+    changed: list[str]
+    removed: list[str]
+    unchanged: int
+    restart: list[str]
+
+
+def wanted_of(loaded: Loaded) -> dict[str, Wanted]:
+    """What each source is to be."""
+    return {name: Wanted(source, loaded.secrets[name]) for name, source in loaded.config.sources.items()}
+
+
+class Control:
+    """One running Hel.
+
+    Args:
+        loaded: The configuration that counts.
+        around: What it needs of its process.
+        fleet: The sources.
+        health: What they came to.
+        queue: Between them and the output.
+        claim: Told of a configuration before its sources start.
+        clock: The machine's clock.
+        log: The program's log.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        around: Surroundings,
+        fleet: Fleet,
+        health: Health,
+        queue: BatchQueue,
+        claim: Callable[[Loaded], None],
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._loaded = loaded
+        self._begun = loaded.config.global_
+        self._around = around
+        self._fleet = fleet
+        self._health = health
+        self._queue = queue
+        self._claim = claim
+        self._clock = clock
+        self._log = log
+        self._started_at = clock.now()
+        self._reloading = anyio.Lock()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the sources run."""
+        return self._fleet.has_begun
+
+    @property
+    def token(self) -> str | None:
+        """What those prove themselves with who may ask for more than answers; None for nobody."""
+        secret = self._loaded.server_token
+        return secret.value.get_secret_value() if secret else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """How the sources, the queue, the output and the state are, as `/api/v1/sources` shows it."""
+        health, output = self._health, self._begun.output.path
+        sources = [health.source(live) for live in self._fleet.live()]
+        because = health.because(sources)
+        waiting, most = self._queue.waiting, self._queue.most
+        return {
+            "version": __version__,
+            "now": utc_text(self._clock.now()),
+            "started_at": utc_text(self._started_at),
+            "ready": not because,
+            "because": because,
+            "queue": {
+                "events": waiting.events,
+                "bytes": waiting.bytes,
+                "max_events": most.events,
+                "max_bytes": most.bytes,
+            },
+            "output": {
+                "path": None if output is None else str(output),
+                "error": health.trouble("output"),
+            },
+            "state": {"path": str(self._begun.state.path), "error": health.trouble("state")},
+            "sources": sources,
+        }
+
+    def poll(self, name: str) -> bool:
+        """Let a source's next tick start now; False where it is finished.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        return self._fleet.poll(name)
+
+    async def reload(self) -> Reloaded:
+        """Read the configuration again, and let the sources be what it says.
+
+        Raises:
+            ConfigError: It is not right; the old one goes on.
+        """
+        async with self._reloading:
+            try:
+                loaded = await anyio.to_thread.run_sync(self._around.load)
+                self._claim(loaded)
+            except HelError as error:
+                problems = (error.problems if isinstance(error, ConfigError) else ()) or (str(error),)
+                fix = "the old configuration goes on as it was; correct this (see `hel validate`) and reload again"
+                self._log.error("config.refused", problems=list(problems), fix=fix)
+                raise
+            return self._take(loaded)
+
+    def _take(self, loaded: Loaded) -> Reloaded:
+        before, after = wanted_of(self._loaded), wanted_of(loaded)
+        both = before.keys() & after.keys()
+        changed = sorted(name for name in both if not before[name].is_same(after[name]))
+        old, new = self._begun, loaded.config.global_
+        fixed = type(new).model_fields.keys() - _LIVE
+        reloaded = Reloaded(
+            sorted(after.keys() - before.keys()),
+            changed,
+            sorted(before.keys() - after.keys()),
+            len(both) - len(changed),
+            sorted(f"global.{key}" for key in fixed if getattr(old, key) != getattr(new, key)),
+        )
+        self._around.level.name = new.log_level
+        self._loaded = loaded
+        self._fleet.change(after)
+        for warning in loaded.warnings:
+            self._log.warning("config.advice", because=warning)
+        audit.say_loaded(loaded, self._log, again=True)
+        self._say(reloaded)
+        return reloaded
+
+    def _say(self, reloaded: Reloaded) -> None:
+        self._log.info(
+            "config.reloaded",
+            added=reloaded.added,
+            changed=reloaded.changed,
+            removed=reloaded.removed,
+            unchanged=reloaded.unchanged,
+        )
+        if reloaded.restart:
+            self._log.warning(
+                "config.restart_needed",
+                keys=reloaded.restart,
+                fix="these count only after a restart; until then the old values do",
+            )
+
+    def dump(self) -> None:
+        """Log how everything is."""
+        snapshot = self.snapshot()
+        for source in snapshot.pop("sources"):
+            last_hour = sum(source.pop("events_per_minute"))
+            self._log.info("dump.source", source=source.pop("name"), **source, events_last_hour=last_hour)
+        self._log.info("dump.process", **snapshot)
+
+    async def heed(self) -> None:
+        """Reload on SIGHUP and dump on SIGUSR1, until cancelled."""
+        with anyio.open_signal_receiver(signal.SIGHUP, signal.SIGUSR1) as signals:
+            for number in self._around.early:
+                await self._heed(number)
+            async for number in signals:
+                await self._heed(number)
+
+    async def _heed(self, number: signal.Signals) -> None:
+        if number == signal.SIGUSR1:
+            self.dump()
+            return
+        with suppress(HelError):  # which was logged
+            await self.reload()

@@ -1,0 +1,188 @@
+"""The sources that run: each has a task that goes on until it is not wanted any more, or wanted otherwise.
+
+The rule: what a source is to be is said in one place, `change`, and its own task follows. It ends what runs, waits
+until all that was handed over is committed, and starts anew there; the others are not touched.
+"""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.abc
+
+from hel import asking, assembly
+from hel.clock import Clock
+from hel.config.secrets import Secrets
+from hel.config.source import SourceConfig
+from hel.errors import HelError
+from hel.exchange import Exchange
+from hel.health import Live
+from hel.poller import Poller
+from hel.queue import BatchQueue
+from hel.recording import Recorder
+from hel.sharing import Shared, exchange_of
+from hel.state.store import Keep, Store
+from hel.telemetry.log import Log
+
+_TRY_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a source is to be.
+
+    Attributes:
+        source: Its config.
+        secrets: What it proves itself with.
+    """
+
+    source: SourceConfig
+    secrets: Secrets = field(repr=False)
+
+    def is_same(self, other: "Wanted") -> bool:
+        """Whether nothing has changed, the values of its secrets included."""
+        return self.source == other.source and self.secrets.are(other.secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    poller: Poller
+    exchange: Exchange
+    url: str
+    newest_at: float | None
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+
+
+class Fleet:
+    """The running sources of one process.
+
+    Args:
+        wanted: What is to run, by name.
+        shared: What they share.
+        known: Where each stands; None for at its beginning.
+        queue: Where their batches go.
+        keeps: Told how much of what it delivered each source wants remembered.
+        recorder: Writes a source's answers down, where somebody asked for it.
+        clock: Times them.
+        log: The program's log.
+    """
+
+    def __init__(
+        self,
+        wanted: Mapping[str, Wanted],
+        shared: Shared,
+        known: Store | None,
+        queue: BatchQueue,
+        keeps: MutableMapping[str, Keep],
+        recorder: Callable[[str], Recorder | None],
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._wanted = dict(wanted)
+        self._shared = shared
+        self._known = known
+        self._queue = queue
+        self._keeps = keeps
+        self._recorder = recorder
+        self._clock = clock
+        self._log = log
+        self._tasks: anyio.abc.TaskGroup | None = None
+        self._alive: set[str] = set()
+        self._running = {name: self._start(name) for name in self._wanted}
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether they run."""
+        return self._tasks is not None
+
+    @property
+    def pollers(self) -> list[Poller]:
+        """Each source's poller."""
+        return [running.poller for running in self._running.values()]
+
+    async def run(self) -> None:
+        """Let each go on, tick after tick, until cancelled."""
+        async with anyio.create_task_group() as self._tasks:
+            for name in self._wanted:
+                self._tasks.start_soon(self._go_on, name)
+            await anyio.sleep_forever()
+
+    def poll(self, name: str) -> bool:
+        """Let a source's next tick start now; False where it is finished.
+
+        Raises:
+            KeyError: There is none of this name.
+        """
+        return self._running[name].poller.poke()
+
+    def live(self) -> list[Live]:
+        """What the running parts know, a source each."""
+        ahead = self._clock.now() - self._clock.monotonic()
+        found: list[Live] = []
+        for name, running in self._running.items():
+            due = running.poller.due_at
+            at = None if due is None else due + ahead
+            exchange = running.exchange
+            found.append(Live(name, running.url, running.newest_at, at, exchange.window, exchange.circuit))
+        return found
+
+    def change(self, wanted: Mapping[str, Wanted]) -> None:
+        """From now on each source is to be what is said here, and one that is not named is to be no more."""
+        if self._tasks is None:
+            raise AssertionError("only what runs can be changed")
+        before, self._wanted = self._wanted, dict(wanted)
+        for name in wanted.keys() - self._alive:
+            self._tasks.start_soon(self._go_on, name)
+        for name, running in self._running.items():
+            if name not in before or name not in wanted or not before[name].is_same(wanted[name]):
+                running.scope.cancel()
+
+    async def _go_on(self, name: str) -> None:
+        """Let one source be what it is to be, until it is to be no more."""
+        self._alive.add(name)
+        while name in self._wanted:
+            if name not in self._running and not self._restart(name):
+                await self._clock.sleep(_TRY_AGAIN_S)
+                continue
+            await self._shared.sweep()  # what it used before, and nobody does now
+            running = self._running[name]
+            with running.scope:
+                await running.poller.run()
+                await anyio.sleep_forever()  # it is finished, unless it is to be something else
+            await self._queue.settled(name)
+            del self._running[name]
+        self._alive.discard(name)
+        self._shared.uses.pop(name, None)
+        self._keeps.pop(name, None)
+        self._log.info("source.removed", source=name)
+        await self._shared.sweep()
+
+    def _restart(self, name: str) -> bool:
+        """Start a source anew; False where that fails, which is said."""
+        try:
+            self._running[name] = self._start(name)
+        except HelError as error:
+            self._log.error("source.not_started", source=name, because=error.message, fix=error.fix)
+            return False
+        return True
+
+    def _start(self, name: str) -> _Running:
+        source, secrets = self._wanted[name].source, self._wanted[name].secrets
+        log = self._log.bind(source=name)
+        exchange = exchange_of(name, source, secrets, self._shared, self._recorder(name), log)
+        self._keeps[name] = assembly.keep(source)
+        memory = assembly.memory(name, source, self._known, log)
+        poller = Poller(
+            name,
+            exchange.fetch,
+            asking.pager(source),
+            assembly.line_maker(source),
+            memory,
+            assembly.recovery(name, source, self._known),
+            asking.walks(source),
+            assembly.pace(source),
+            self._queue,
+            self._clock,
+            log,
+        )
+        return _Running(poller, exchange, source.url, memory.checkpoint.newest_at)
