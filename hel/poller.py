@@ -27,7 +27,7 @@ from hel.schedule import first_start, next_start
 from hel.standing import Standing
 from hel.starts import Starts
 from hel.telemetry.log import Log
-from hel.tick import Tick, say_lacking, say_skipped
+from hel.tick import Tick, say_fetched, say_finished, say_lacking, say_skipped
 
 _REPLY_FIX = (
     "nothing to do unless it lasts: the next tick asks again; then look at what answers there, which may be a proxy: "
@@ -257,15 +257,7 @@ class Poller:
         for key in sorted(batch.lacks - self._said_lacking):
             say_lacking(key, self._log)
         self._said_lacking |= batch.lacks
-        self._log.debug(
-            "page.fetched",
-            number=tick.pages,
-            events=len(page.events),
-            new=batch.count,
-            skipped=len(batch.skipped),
-            duplicates=len(page.events) - batch.count - len(batch.skipped),
-            took_s=round(reply.took_s, 3),
-        )
+        say_fetched(tick, page, batch, reply.took_s, self._log)
         if page.fault is not None:
             raise page.fault
         return page.next
@@ -285,17 +277,7 @@ class Poller:
         say(event, because=error.message, fix=error.fix, failures=self._standing.failures, **more)
 
     def _say_ended(self, tick: Tick) -> None:
-        say = self._log.info if tick.events else self._log.debug
-        say(
-            "tick.finished",
-            pages=tick.pages,
-            events=tick.events,
-            duplicates=tick.duplicates,
-            newest=tick.newest,
-            took_s=round(tick.took_s, 3),
-            behind=tick.behind,
-            finished=tick.finished,
-        )
+        say_finished(tick, self._log)
         if tick.behind and not self._said_behind:
             self._log.warning(
                 "source.behind",

@@ -18,7 +18,7 @@ from hel.memory import Memory
 from hel.queue import BatchQueue, Size
 from hel.records import Page
 from hel.telemetry.log import Log
-from hel.tick import Tick, say_skipped
+from hel.tick import Tick, say_fetched, say_finished, say_skipped
 
 Split = Callable[[bytes], list[bytes]]
 """Finds the events in an answer's body."""
@@ -68,8 +68,8 @@ async def replay(
         yielded[asked] = b"".join(map(key_of, page.events))
         broken.pop(asked, None)
         tick.add(page, batch)
-        log.debug("page.fetched", number=tick.pages, events=len(page.events), new=batch.count)
+        say_fetched(tick, page, batch, reply.took_s, log)
         say_skipped(batch, log)
     tick.stand(memory.checkpoint)
-    log.debug("tick.finished", pages=tick.pages, events=tick.events, duplicates=tick.duplicates)
+    say_finished(tick, log)
     return next(iter(broken.values()), tick)

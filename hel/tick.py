@@ -62,6 +62,34 @@ _LACKING = {
 }
 
 
+def say_fetched(tick: Tick, page: Page, batch: Batch, took_s: float, log: Log) -> None:
+    """Say of a page that was just counted what came with it."""
+    log.debug(
+        "page.fetched",
+        number=tick.pages,
+        events=len(page.events),
+        new=batch.count,
+        skipped=len(batch.skipped),
+        duplicates=len(page.events) - batch.count - len(batch.skipped),
+        took_s=round(took_s, 3),
+    )
+
+
+def say_finished(tick: Tick, log: Log) -> None:
+    """Say what a tick came to; one that brought nothing is of use only when looking for a fault."""
+    say = log.info if tick.events else log.debug
+    say(
+        "tick.finished",
+        pages=tick.pages,
+        events=tick.events,
+        duplicates=tick.duplicates,
+        newest=tick.newest,
+        took_s=round(tick.took_s, 3),
+        behind=tick.behind,
+        finished=tick.finished,
+    )
+
+
 def say_lacking(key: str, log: Log) -> None:
     """Say that a key of the config names a field which no event has, and what follows."""
     log.warning("field.missing", key=key, fix=_LACKING[key])

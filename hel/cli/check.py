@@ -13,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from hel.cli.asking import Listening, SilentError, ask
+from hel.cli.inquiry import Listening, SilentError, ask
 from hel.cli.problems import FAILED, config_path, say
 from hel.config.document import Value, read_document
 from hel.errors import ConfigError

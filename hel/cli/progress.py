@@ -11,7 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TextIO
@@ -179,8 +179,10 @@ class Progress:
             await asyncio.sleep(_TICK_S)
 
     def _draw(self) -> None:
-        if self._bottom is not None and self._now() - self._drawn_at >= _REDRAWN_S:
-            self._drawn_at = self._now()
+        if self._bottom is None or self._now() - self._drawn_at < _REDRAWN_S:
+            return
+        self._drawn_at = self._now()
+        with suppress(OSError):  # the terminal is gone, and nobody looks at it any more
             self._bottom.show(self.line((os.get_terminal_size(self._fd).columns or _WIDTH) - 1))
 
 

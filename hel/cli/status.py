@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from hel.cli import survey
-from hel.cli.asking import SilentError, address
+from hel.cli.inquiry import SilentError, address
 from hel.cli.marks import ADVICE, CROSSED
 from hel.cli.problems import answer, config_path, reported, say
 from hel.config.load import load_global, source_names
 from hel.config.models import GlobalConfig
 from hel.errors import StateError
 from hel.records import Checkpoint
+from hel.state.lock import holder
 
 
 def status(config: Path | None, *, as_json: bool) -> None:
@@ -73,7 +74,7 @@ def _tell(settings: GlobalConfig, known: dict[str, Any] | None, stored: dict[str
 
 
 def _holder_in_words(state: Path) -> str:
-    held = survey.holder(state)
+    held = holder(state)
     if held.is_there is None:
         return f"whether a Hel runs is not known: this user may not look at the lock of {state}"
     if held.is_there:

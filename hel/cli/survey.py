@@ -3,37 +3,19 @@
 Both give the shape of `/api/v1/sources`; what the state does not know is None there.
 """
 
-import contextlib
-import fcntl
 import json
-import os
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from hel import __version__
-from hel.cli.asking import SilentError, address, ask
+from hel.cli.inquiry import SilentError, address, ask
 from hel.config.models import GlobalConfig
 from hel.config.server import ServerConfig
 from hel.records import Checkpoint
-from hel.state.lock import files_of
 from hel.state.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds the state.
-
-    Attributes:
-        is_there: Whether somebody does: a Hel runs. None where we may not look.
-        pid: Its process, as it wrote it; None where it is not known.
-    """
-
-    is_there: bool | None
-    pid: int | None = None
 
 
 def from_server(server: ServerConfig) -> dict[str, Any]:
@@ -81,28 +63,6 @@ def from_state(settings: GlobalConfig, names: Iterable[str], checkpoints: Mappin
             _source(name, checkpoints.get(name, Checkpoint("")), now) for name in dict.fromkeys((*names, *checkpoints))
         ],
     }
-
-
-def holder(state: Path) -> Holder:
-    """Who holds the state's lock, found out by trying it for a moment, together with others that try."""
-    lock = files_of(state)[-1]
-    try:
-        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:  # nobody has ever held it
-        return Holder(is_there=False)
-    except OSError:
-        return Holder(is_there=None)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with contextlib.suppress(OSError, ValueError):
-            return Holder(is_there=True, pid=int(os.read(fd, 20)))
-        return Holder(is_there=True)
-    except OSError:
-        return Holder(is_there=None)
-    finally:
-        os.close(fd)
-    return Holder(is_there=False)
 
 
 def _source(name: str, checkpoint: Checkpoint, now: float) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,11 +12,43 @@ from typing import Self
 from hel.errors import StateError, StateLockedError
 
 _SUFFIX = ".lock"
+_TRIES, _BETWEEN_S = 10, 0.01
+"""`hel status` looks whether somebody holds it, by holding it for a moment."""
 
 
 def files_of(state: Path) -> list[Path]:
     """The state file and those that SQLite and the lock keep beside it."""
     return [state, *(state.with_name(f"{state.name}{suffix}") for suffix in ("-wal", "-shm", "-journal", _SUFFIX))]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds the state.
+
+    Attributes:
+        is_there: Whether somebody does: a Hel runs. None where we may not look.
+        pid: Its process, as it wrote it; None where it is not known.
+    """
+
+    is_there: bool | None
+    pid: int | None = None
+
+
+def _take(fd: int) -> None:
+    """Take the lock, from nobody who holds it for longer than a look.
+
+    Raises:
+        BlockingIOError: Somebody does.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not left:
+                raise
+            time.sleep(_BETWEEN_S)
+        else:
+            return
 
 
 class StateLock:
@@ -43,7 +78,7 @@ class StateLock:
                 "make the folder of `global.state.path` and let Hel write there",
             ) from error
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(fd)
         except BlockingIOError:
             holder = os.read(fd, 20).decode(errors="replace").strip()
             os.close(fd)
@@ -68,3 +103,25 @@ class StateLock:
     ) -> None:
         """Let go. The file stays: removing it would let two processes lock two files of one name."""
         os.close(self._fd)
+
+
+def holder(state: Path) -> Holder:
+    """Who holds the state's lock, found out by trying it for a moment, together with others that try."""
+    lock = files_of(state)[-1]
+    try:
+        fd = os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:  # nobody has ever held it
+        return Holder(is_there=False)
+    except OSError:
+        return Holder(is_there=None)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        with suppress(OSError, ValueError):
+            return Holder(is_there=True, pid=int(os.read(fd, 20)))
+        return Holder(is_there=True)
+    except OSError:
+        return Holder(is_there=None)
+    finally:
+        os.close(fd)
+    return Holder(is_there=False)

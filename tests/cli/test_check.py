@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hel.cli.asking import Listening
 from hel.cli.check import listening
+from hel.cli.inquiry import Listening
 from hel.config.load import load_global
 from hel.errors import ConfigError
 

@@ -123,6 +123,7 @@ def test_what_makes_hel_do_something_wants_the_token(workshop: Workshop) -> None
         assert (status, json.loads(text)["fix"]) == (404, "the sources: okta-audit")
         status, text = hel.ask("/api/v1/reload", "POST", TOKEN)
         assert (status, json.loads(text)["unchanged"]) == (200, 1)
+        assert hel.ask("/reload", "POST", TOKEN) == (200, text), "its short name"
         (workshop.folder / "hel.yaml").write_text("sources: {}\n")
         status, text = hel.ask("/api/v1/reload", "POST", TOKEN)
         assert status == 422

@@ -1,13 +1,15 @@
+import fcntl
 import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
 from hel.errors import StateError, StateLockedError
-from hel.state.lock import StateLock
+from hel.state.lock import Holder, StateLock, holder
 
 
 def hold(state: Path, said: Connection) -> None:
@@ -28,6 +30,18 @@ def test_a_second_holder_is_told_who_holds_it_and_a_killed_holder_lets_go(tmp_pa
     process.join()
     with StateLock(state):
         pass
+
+
+def test_who_looks_whether_it_is_held_bars_nobody(tmp_path: Path) -> None:
+    state = tmp_path / "hel-state.db"
+    assert holder(state) == Holder(is_there=False)
+    with StateLock(state):
+        assert holder(state) == Holder(is_there=True, pid=os.getpid())
+    with (tmp_path / "hel-state.db.lock").open() as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with StateLock(state):
+            assert holder(state).is_there
 
 
 def test_a_lock_is_let_go_at_the_end(tmp_path: Path) -> None:
