@@ -5,7 +5,6 @@ Signals and the server both ask here. A configuration that is not right is refus
 
 import signal
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -220,8 +219,13 @@ class Control:
                 await self._heed(number)
 
     async def _heed(self, number: signal.Signals) -> None:
-        if number == signal.SIGUSR1:
-            self.dump()
-            return
-        with suppress(HelError):  # which was logged
-            await self.reload()
+        try:
+            if number == signal.SIGUSR1:
+                self.dump()
+            else:
+                await self.reload()
+        except HelError:
+            return  # which was logged
+        except Exception as error:  # noqa: BLE001  # a fault here must not stop the sources
+            fix = "please report it with this log; the sources go on"
+            self._log.error("control.crashed", signal=number.name, fix=fix, exc_info=error)

@@ -216,7 +216,8 @@ class Exchange:
         else:
             say = self._log.warning if self._breaker.circuit is Circuit.CLOSED else self._log.debug
             if self._breaker.failed(now):
-                say(f"circuit.{self._breaker.circuit.value}", because=str(error))
+                fix = f"it is left alone for {self._breaker.rest_s:g} s, then one request tries it again"
+                say(f"circuit.{self._breaker.circuit.value}", because=str(error), fix=fix)
 
     def _say_answered(self, reply: Reply, reading: RateReading | None) -> None:
         self._log.debug(

@@ -42,7 +42,7 @@ class Breaker:
             (Circuit.CLOSED, _Report.FAILURE): failure_threshold,
             (Circuit.HALF_OPEN, _Report.SUCCESS): success_threshold,
         }
-        self._rest_s = rest_s
+        self.rest_s = rest_s
         self._count = 0
         self._opened_at = 0.0
         self._probing = False
@@ -59,7 +59,7 @@ class Breaker:
         """
         if self._probing:
             raise CircuitOpenError("left alone until the probe that is under way is answered")
-        left_s = self._opened_at + self._rest_s - now
+        left_s = self._opened_at + self.rest_s - now
         if self.circuit is Circuit.OPEN and left_s > 0:
             raise CircuitOpenError(
                 f"left alone for {left_s:.0f} s more after repeated failures",

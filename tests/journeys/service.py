@@ -2,7 +2,6 @@
 
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.journeys.workshop import HEL, Ended, Workshop, until
+from tests.journeys.workshop import Ended, Process, Workshop, until
 
 TOKEN = "a-token-of-the-servers-own"
 SERVER = {"enabled": True, "port": 0, "token_env": "HEL_TOKEN"}
@@ -21,7 +20,7 @@ SERVER = {"enabled": True, "port": 0, "token_env": "HEL_TOKEN"}
 class Service:
     """One that runs."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     log_file: Path
     address: str = ""
 
@@ -67,7 +66,7 @@ class Service:
         """End it by SIGTERM."""
         self.process.terminate()
         out, _ = self.process.communicate(timeout=30)
-        return Ended(self.process.returncode, out, self.log_file.read_text())
+        return Ended(self.process.wait(), out, self.log_file.read_text())
 
 
 @contextmanager
@@ -78,14 +77,7 @@ def service(
     workshop.environment.setdefault("HEL_TOKEN", TOKEN)
     path = workshop.folder / "hel.log"
     with path.open("wb") as log:
-        process = subprocess.Popen(
-            ["env", "--default-signal=INT", HEL, "run", "--output", output, *arguments],
-            cwd=workshop.folder,
-            env=workshop.environ(),
-            stdout=subprocess.PIPE,
-            stderr=log,
-        )
-    workshop.processes.append(process)
+        process = workshop.start("run", "--output", output, *arguments, stderr=log.fileno())
     running = Service(process, path)
     if waits:
         until(lambda: bool(running.logged("server.listening")) or process.poll() is not None)

