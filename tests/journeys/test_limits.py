@@ -88,7 +88,7 @@ def test_lesson_31_retry_after_is_never_undercut_and_said(workshop: Workshop, st
 
 
 def test_a_retry_after_beyond_what_may_be_waited_ends_the_tick_and_says_until_when(workshop: Workshop) -> None:
-    workshop.configure({"okta-audit": source(SSWS, resilience=limited(max_wait_secs=1))})
+    workshop.configure({"okta-audit": source(SSWS, resilience=limited(max_wait_secs=1))}, log_level="debug")
     workshop.org.fault(Fault(kind="status", status=503, headers={"retry-after": "4"}))
     process = workshop.start("run", "-o", "events.ndjson")
     until(lambda: len(workshop.written()) == 1200, within_s=30)

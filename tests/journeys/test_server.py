@@ -86,7 +86,7 @@ def test_an_idle_time_is_silent(workshop: Workshop) -> None:
 def test_the_json_tells_what_the_org_served(workshop: Workshop) -> None:
     configure(workshop, {"okta-audit": source(SSWS), "never": source(SSWS, schedule={"interval_secs": 3600})})
     with service(workshop) as hel:
-        until(lambda: hel.source()["events"] == 1200)
+        until(lambda: (hel.source()["events"], hel.source()["state"]) == (1200, "ok"))
         snapshot = hel.snapshot()
         found = hel.source()
     assert snapshot["ready"] is True
