@@ -147,7 +147,8 @@ class Health:
     def because(self, sources: Iterable[Mapping[str, Any]]) -> list[str]:
         """Why the whole is not ready, a reason each; nothing where it is.
 
-        Ready is: the state and the output can be written, and at least one source has succeeded and is not left alone.
+        Ready is: the state and the output can be written, and at least one source has succeeded and its circuit is
+        closed; while it is tried again it is half open, and not yet.
         """
         reasons = [f"the {of} can't be written: {trouble.message}" for of, trouble in self._troubles.items()]
         if not any(_serves(source) for source in sources):
@@ -199,7 +200,9 @@ def _trouble(fields: Mapping[str, Any], since: float) -> Trouble:
 
 def _serves(source: Mapping[str, Any]) -> bool:
     """Whether it has done its part and can go on."""
-    return source["state"] == "finished" or (source["last_success"] is not None and source["circuit"] != "open")
+    return source["state"] == "finished" or (
+        source["last_success"] is not None and source["circuit"] in {"closed", "off"}
+    )
 
 
 def _text(at: float | None) -> str | None:

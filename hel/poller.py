@@ -115,6 +115,7 @@ class Poller:
         self._expected = FULL_PAGE
         self._standing = Standing()
         self._nap: anyio.CancelScope | None = None
+        self._is_asked = False
         self.due_at: float | None = None
         """When the next tick starts, in monotonic seconds; None while one is under way."""
         self._said_behind = False
@@ -143,11 +144,13 @@ class Poller:
         """Wait until the next start, or until somebody asks for it."""
         self.due_at = due
         with anyio.CancelScope() as self._nap:
-            await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
-        self.due_at = None
+            if not self._is_asked:
+                await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
+        self.due_at, self._is_asked = None, False
 
     def poke(self) -> bool:
-        """Let the next tick start now, where none is under way, which is as good; False where there will be none."""
+        """Let the next tick start now, or as soon as the one that is under way has ended; False where none will."""
+        self._is_asked = True
         if self.due_at is not None and self._nap is not None:
             self._nap.cancel()
         return not self._is_finished

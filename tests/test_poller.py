@@ -181,3 +181,30 @@ def test_waiting_for_what_was_handed_over_before_a_start_over_does_not_count() -
         await asyncio.wait([task])
 
     run(main)
+
+
+def test_a_tick_that_is_asked_for_starts_at_once_or_behind_the_one_under_way_and_is_one() -> None:
+    async def main() -> list[float]:
+        queue, api = BatchQueue(10_000, 100_000_000), SlowApi(0, pages=0)
+        poller = polling(api, queue, HeardLog())
+        starts: list[float] = []
+        tick = poller.tick
+
+        async def slow_tick() -> Tick:
+            starts.append(asyncio.get_running_loop().time())
+            ended = await tick()
+            await asyncio.sleep(5)
+            return ended
+
+        poller.tick = slow_tick  # type: ignore[method-assign]
+        running = asyncio.create_task(poller.run())
+        await asyncio.sleep(20)
+        assert poller.poke()
+        await asyncio.sleep(2)
+        assert poller.poke()
+        assert poller.poke()
+        await asyncio.sleep(70)
+        running.cancel()
+        return starts
+
+    assert run(main) == [0, 20, 25, 85]
