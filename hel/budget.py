@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from aiolimiter import AsyncLimiter
 
 from hel.clock import Clock
+from hel.config.resilience import RateLimit
 from hel.errors import ThrottledError
 from hel.policy.limiter import Limiter
 from hel.telemetry.log import Log
@@ -39,6 +40,21 @@ class Budget:
     limiter: Limiter
     throttle: AsyncLimiter | None = None
     said_at: float = -math.inf
+
+    def settle(self, limit: RateLimit) -> None:
+        """Take other settings; what is known of the server's window, and of what was sent, stays."""
+        self.limiter.reserve, self.limiter.max_wait_s = limit.reserve, limit.max_wait_secs
+        rate, known = limit.max_requests_per_second, self.throttle
+        if rate is None:
+            self.throttle = None
+        elif known is None or (known.max_rate, known.time_period) != (limit.burst, limit.burst / rate):
+            self.throttle = throttle(rate, limit.burst)
+
+    def hold(self, until: float, clock: Clock, log: Log) -> None:
+        """Send nothing before `until` (monotonic seconds), as the server asked, and say so."""
+        self.limiter.hold(until)
+        if (delay := until - clock.monotonic()) > _RECHECK_S:
+            self._say_paused(delay, clock, log)
 
     async def reserve(self, clock: Clock, log: Log, max_wait_s: float) -> None:
         """Wait until a request may be sent, and take its place.

@@ -3,12 +3,14 @@
 Signals and the server both ask here. A configuration that is not right is refused as a whole, and the old one goes on.
 """
 
+import json
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import anyio.abc
 import anyio.to_thread
 
 from hel import __version__, audit
@@ -23,6 +25,8 @@ from hel.timestamps import utc_text
 
 _LIVE = frozenset({"log_level"})
 """Keys of `global` that a reload changes; the others wait for a restart."""
+
+_READ_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ class Reloaded:
         removed: Sources that end once what they handed over is delivered.
         unchanged: How many go on as they are.
         restart: Keys of `global` that count only after a restart.
+        renamed: New names by the old ones, of sources that only seem to be new.
     """
 
     added: list[str]
@@ -59,11 +64,24 @@ class Reloaded:
     removed: list[str]
     unchanged: int
     restart: list[str]
+    renamed: dict[str, str]
 
 
 def wanted_of(loaded: Loaded) -> dict[str, Wanted]:
     """What each source is to be."""
     return {name: Wanted(source, loaded.secrets[name]) for name, source in loaded.config.sources.items()}
+
+
+def _renamed(before: Mapping[str, Wanted], after: Mapping[str, Wanted]) -> dict[str, str]:
+    """Sources that ask the same as one that is gone."""
+    added = {_asks(after[name]): name for name in after.keys() - before.keys()}
+    gone = sorted(before.keys() - after.keys())
+    return {name: added[_asks(before[name])] for name in gone if _asks(before[name]) in added}
+
+
+def _asks(wanted: Wanted) -> str:
+    source = wanted.source
+    return json.dumps([source.url, source.query_params, source.body], sort_keys=True, default=str)
 
 
 class Control:
@@ -102,6 +120,7 @@ class Control:
         self._log = log
         self._started_at = clock.now()
         self._reloading = anyio.Lock()
+        self._is_asked = False
 
     @property
     def has_begun(self) -> bool:
@@ -152,18 +171,38 @@ class Control:
         """Read the configuration again, and let the sources be what it says.
 
         Raises:
-            ConfigError: It is not right; the old one goes on.
+            HelError: It is not right, or Hel is about to stop; the old one goes on.
         """
         async with self._reloading:
+            self._is_asked = False
             try:
-                loaded = await anyio.to_thread.run_sync(self._around.load)
-                self._claim(loaded)
+                loaded = await self._read()
+                if not self._fleet.has_begun:
+                    raise ConfigError("Hel is about to stop", "the next start reads the configuration anyway")
             except HelError as error:
                 problems = (error.problems if isinstance(error, ConfigError) else ()) or (str(error),)
                 fix = "the old configuration goes on as it was; correct this (see `hel validate`) and reload again"
+                self._log.info("audit.config_refused", problems=len(problems))
                 self._log.error("config.refused", problems=list(problems), fix=fix)
                 raise
             return self._take(loaded)
+
+    async def _read(self) -> Loaded:
+        """The configuration as it is now, its labels claimed; in a thread, for a file may be slow, or hang."""
+
+        def read() -> Loaded:
+            loaded = self._around.load()
+            self._claim(loaded)
+            return loaded
+
+        try:
+            with anyio.fail_after(_READ_S):
+                return await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
+        except TimeoutError:
+            raise ConfigError(
+                f"the configuration, or the file of a secret, could not be read within {_READ_S:g} s",
+                "look at the file systems where they are, and for a pipe where a file should be",
+            ) from None
 
     def _take(self, loaded: Loaded) -> Reloaded:
         before, after = wanted_of(self._loaded), wanted_of(loaded)
@@ -177,6 +216,7 @@ class Control:
             sorted(before.keys() - after.keys()),
             len(both) - len(changed),
             sorted(f"global.{key}" for key in fixed if getattr(old, key) != getattr(new, key)),
+            _renamed(before, after),
         )
         self._around.level.name = new.log_level
         self._loaded = loaded
@@ -195,6 +235,13 @@ class Control:
             removed=reloaded.removed,
             unchanged=reloaded.unchanged,
         )
+        if reloaded.renamed:
+            self._log.warning(
+                "source.renamed",
+                names=reloaded.renamed,
+                fix="a source is known by its name, and its events come again under the new one; to keep its place, "
+                "stop Hel, `hel state export`, rename it in the JSON, `hel state import`, start again",
+            )
         if reloaded.restart:
             self._log.warning(
                 "config.restart_needed",
@@ -211,21 +258,31 @@ class Control:
         self._log.info("dump.process", **snapshot)
 
     async def heed(self) -> None:
-        """Reload on SIGHUP and dump on SIGUSR1, until cancelled."""
-        with anyio.open_signal_receiver(signal.SIGHUP, signal.SIGUSR1) as signals:
-            for number in self._around.early:
-                await self._heed(number)
-            async for number in signals:
-                await self._heed(number)
-
-    async def _heed(self, number: signal.Signals) -> None:
+        """Reload on SIGHUP and dump on SIGUSR1, until cancelled; from then on both are ignored."""
+        heeded = (signal.SIGHUP, signal.SIGUSR1)
         try:
-            if number == signal.SIGUSR1:
-                self.dump()
-            else:
-                await self.reload()
+            with anyio.open_signal_receiver(*heeded) as signals:
+                async with anyio.create_task_group() as reloading:
+                    for number in self._around.early:
+                        self._heed(number, reloading)
+                    async for number in signals:
+                        self._heed(number, reloading)
+        finally:
+            for number in heeded:
+                signal.signal(number, signal.SIG_IGN)
+
+    def _heed(self, number: signal.Signals, reloading: anyio.abc.TaskGroup) -> None:
+        """Do what a signal asks for; of reloads that wait, one is as good as many."""
+        if number == signal.SIGUSR1:
+            self.dump()
+        elif not self._is_asked:
+            self._is_asked = True
+            reloading.start_soon(self._reload_safely)
+
+    async def _reload_safely(self) -> None:
+        try:
+            await self.reload()
         except HelError:
             return  # which was logged
         except Exception as error:  # noqa: BLE001  # a fault here must not stop the sources
-            fix = "please report it with this log; the sources go on"
-            self._log.error("control.crashed", signal=number.name, fix=fix, exc_info=error)
+            self._log.error("config.crashed", fix="please report it with this log; the sources go on", exc_info=error)

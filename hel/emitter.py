@@ -4,6 +4,7 @@ Batches that arrive while others are being delivered share the next flush and th
 output or the state stops here, is said once, and is tried again; the queue fills up behind it and polling pauses.
 """
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -22,6 +23,9 @@ from hel.telemetry.log import Log
 
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
+
+STALLED_S = 30.0
+"""What takes longer is said, and shows in health."""
 
 T = TypeVar("T")
 
@@ -74,7 +78,7 @@ class Emitter:
             await self._mend()
         while batches := await self._queue.take(self._sink.room()):
             await self._deliver(batches, (batch.lines for batch in batches))
-        await self._commit([], None)
+        await self._commit([], None, self._clock.monotonic())
 
     async def _mend(self) -> None:
         """Begin with the rest of a line that a crash cut short, or cut what there is of it."""
@@ -90,8 +94,9 @@ class Emitter:
     async def _deliver(self, batches: list[Batch], texts: Iterable[bytes]) -> None:
         for text in texts:
             self._sink.put(text)
+        started = self._clock.monotonic()
         position = await self._until_done("output", self._write)
-        await self._commit(batches, position)
+        await self._commit(batches, position, started)
         self._queue.delivered(batches)
 
     def _write(self) -> Position | None:
@@ -102,12 +107,11 @@ class Emitter:
         self._begun = None
         return self._sink.flush()
 
-    async def _commit(self, batches: list[Batch], position: Position | None) -> None:
+    async def _commit(self, batches: list[Batch], position: Position | None, started: float) -> None:
         store, nonces = self._store, self._nonces.take_unsaved()
         if store is None or not (batches or nonces or position):
             return
         positions = [] if position is None else [position]
-        started = self._clock.monotonic()
         await self._until_done("state", lambda: store.commit(batches, nonces, positions, self._keeps))
         self._log.debug(
             "batch.committed",
@@ -126,8 +130,10 @@ class Emitter:
         wait_s = _FIRST_WAIT_S
         failed_at: float | None = None
         while True:
+            stalled = _Stalled(what, self._clock, self._log)
             try:
-                done = await anyio.to_thread.run_sync(act)
+                with stalled:
+                    done = await anyio.to_thread.run_sync(act)
             except ClosedOutputError:
                 raise
             except (SinkError, StateError) as error:
@@ -142,9 +148,44 @@ class Emitter:
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
             else:
                 self.trouble = None
-                if failed_at is not None:
-                    self._log.info(f"{what}.recovered", after_s=round(self._clock.monotonic() - failed_at, 1))
+                since = stalled.since if failed_at is None else failed_at
+                if since is not None:
+                    self._log.info(f"{what}.recovered", after_s=round(self._clock.monotonic() - since, 1))
                 return done
+
+
+class _Stalled:
+    """Says of what takes long that it does: a reader that has stopped, a file system that hangs.
+
+    Args:
+        what: `output` or `state`.
+        clock: Tells since when.
+        log: Told of it.
+
+    Attributes:
+        since: When it began, in monotonic seconds; None where it does not take long.
+    """
+
+    def __init__(self, what: str, clock: Clock, log: Log) -> None:
+        self.since: float | None = None
+        self._what = what
+        self._clock = clock
+        self._log = log
+
+    def __enter__(self) -> None:
+        began = self._clock.monotonic()
+        self._timer = asyncio.get_running_loop().call_later(STALLED_S, self._say, began)
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _say(self, began: float) -> None:
+        self.since = began
+        self._log.warning(
+            f"{self._what}.stalled",
+            because=f"the {self._what} has taken nothing for {STALLED_S:g} s",
+            fix="look at who reads it, or at its file system; nothing is lost, and the polling waits for it",
+        )
 
 
 def _by_source(batches: list[Batch]) -> dict[str, dict[str, Any]]:

@@ -81,7 +81,7 @@ class Exchange:
         self._recorder = recorder
         self._clock = clock
         self._log = log
-        self._tries = Tries(rules, self._limiter.hold, clock, log)
+        self._tries = Tries(rules, lambda until: budget.hold(until, clock, log), clock, log)
 
     @property
     def circuit(self) -> str:
@@ -199,6 +199,8 @@ class Exchange:
                 conceal(signed.headers.get("dpop", ""))  # what went wrong may repeat what was sent
         renewal = self._credential.learn(signed, reply)
         self._say_answered(reply, reading)
+        if renewal is None and reply.status == 401 and await self._credential.reread():
+            renewal = Renewal.SECRET
         if self._recorder is not None:
             await anyio.to_thread.run_sync(self._recorder.record, request, reply)
         return reply, renewal

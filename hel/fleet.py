@@ -14,13 +14,14 @@ from hel import asking, assembly
 from hel.clock import Clock
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
-from hel.errors import HelError
+from hel.errors import HelError, SourceError
 from hel.exchange import Exchange
 from hel.health import Live
 from hel.poller import Poller
 from hel.queue import BatchQueue
 from hel.recording import Recorder
 from hel.sharing import Shared, exchange_of
+from hel.standing import Standing
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 
@@ -88,6 +89,8 @@ class Fleet:
         self._log = log
         self._tasks: anyio.abc.TaskGroup | None = None
         self._alive: set[str] = set()
+        self._standings: dict[str, Standing] = {}
+        self._naps: dict[str, anyio.CancelScope] = {}
         self._running = {name: self._start(name) for name in self._wanted}
 
     @property
@@ -102,10 +105,13 @@ class Fleet:
 
     async def run(self) -> None:
         """Let each go on, tick after tick, until cancelled."""
-        async with anyio.create_task_group() as self._tasks:
-            for name in self._wanted:
-                self._tasks.start_soon(self._go_on, name)
-            await anyio.sleep_forever()
+        try:
+            async with anyio.create_task_group() as self._tasks:
+                for name in self._wanted:
+                    self._tasks.start_soon(self._go_on, name)
+                await anyio.sleep_forever()
+        finally:
+            self._tasks = None
 
     def poll(self, name: str) -> bool:
         """Let a source's next tick start now; False where it is finished.
@@ -113,10 +119,13 @@ class Fleet:
         Raises:
             KeyError: There is none of this name.
         """
+        if name in self._naps:
+            self._naps[name].cancel()
+            return True
         return self._running[name].poller.poke()
 
     def live(self) -> list[Live]:
-        """What the running parts know, a source each."""
+        """What the running parts know, a source each; little of one that could not be started."""
         ahead = self._clock.now() - self._clock.monotonic()
         found: list[Live] = []
         for name, running in self._running.items():
@@ -124,25 +133,31 @@ class Fleet:
             at = None if due is None else due + ahead
             exchange = running.exchange
             found.append(Live(name, running.url, running.newest_at, at, exchange.window, exchange.circuit))
-        return found
+        waiting = self._wanted.keys() - self._running.keys()
+        return [*found, *(Live(name, self._wanted[name].source.url, None, None, None, "off") for name in waiting)]
 
     def change(self, wanted: Mapping[str, Wanted]) -> None:
         """From now on each source is to be what is said here, and one that is not named is to be no more."""
         if self._tasks is None:
-            raise AssertionError("only what runs can be changed")
+            return  # it ends, and all of them with it
         before, self._wanted = self._wanted, dict(wanted)
+        self._shared.settle((each.source, each.secrets) for each in wanted.values())
         for name in wanted.keys() - self._alive:
             self._tasks.start_soon(self._go_on, name)
         for name, running in self._running.items():
             if name not in before or name not in wanted or not before[name].is_same(wanted[name]):
                 running.scope.cancel()
+        for nap in self._naps.values():
+            nap.cancel()
 
     async def _go_on(self, name: str) -> None:
         """Let one source be what it is to be, until it is to be no more."""
         self._alive.add(name)
         while name in self._wanted:
             if name not in self._running and not self._restart(name):
-                await self._clock.sleep(_TRY_AGAIN_S)
+                with anyio.CancelScope() as self._naps[name]:
+                    await self._clock.sleep(_TRY_AGAIN_S)
+                del self._naps[name]
                 continue
             await self._shared.sweep()  # what it used before, and nobody does now
             running = self._running[name]
@@ -152,6 +167,7 @@ class Fleet:
             await self._queue.settled(name)
             del self._running[name]
         self._alive.discard(name)
+        self._standings.pop(name, None)
         self._shared.uses.pop(name, None)
         self._keeps.pop(name, None)
         self._log.info("source.removed", source=name)
@@ -162,8 +178,12 @@ class Fleet:
         try:
             self._running[name] = self._start(name)
         except HelError as error:
-            self._log.error("source.not_started", source=name, because=error.message, fix=error.fix)
+            standing = self._standings.setdefault(name, Standing())
+            is_news = standing.failed(SourceError(error.message, error.fix), self._clock.monotonic())
+            say = self._log.error if is_news else self._log.debug
+            say("source.not_started", source=name, because=error.message, fix=error.fix, failures=standing.failures)
             return False
+        self._log.debug("source.restarted", source=name)
         return True
 
     def _start(self, name: str) -> _Running:
@@ -184,5 +204,6 @@ class Fleet:
             self._queue,
             self._clock,
             log,
+            self._standings.setdefault(name, Standing()),
         )
         return _Running(poller, exchange, source.url, memory.checkpoint.newest_at)

@@ -11,6 +11,9 @@ from typing import Any
 from hel.telemetry.redaction import redacted
 from hel.timestamps import utc_text
 
+_MANY_FAILURES = 5
+"""In a row; not each of them moves the circuit."""
+
 MINUTES = 60
 """For so many minutes back it is known how many events came."""
 
@@ -63,6 +66,7 @@ class Record:
     events: int = 0
     duplicates: int = 0
     failures: int = 0
+    paused_until: float = 0.0
     trouble: Trouble | None = None
     minutes: Minutes = field(default_factory=Minutes)
 
@@ -103,12 +107,17 @@ class Health:
             "tick.finished": self._finished,
             "tick.failed": self._failed,
             "tick.crashed": self._failed,
+            "source.not_started": self._failed,
+            "source.restarted": self._restarted,
+            "limit.paused": self._paused,
             "page.fetched": self._fetched,
             "batch.committed": self._committed,
             "source.finished": self._ended,
             "source.removed": self._removed,
             "output.failed": lambda fields: self._in_trouble("output", fields),
             "state.failed": lambda fields: self._in_trouble("state", fields),
+            "output.stalled": lambda fields: self._in_trouble("output", fields),
+            "state.stalled": lambda fields: self._in_trouble("state", fields),
             "output.recovered": lambda _: self._over("output"),
             "state.recovered": lambda _: self._over("state"),
         }
@@ -139,6 +148,7 @@ class Health:
             "duplicates": record.duplicates,
             "events_per_minute": record.minutes.counted(now),
             "rate_limit": live.rate_limit and dict(zip(("limit", "remaining"), live.rate_limit, strict=True)),
+            "paused_until": _text(record.paused_until) if record.paused_until > now else None,
             "circuit": live.circuit,
             "failures": record.failures,
             "error": record.trouble.told() if record.trouble else None,
@@ -183,6 +193,14 @@ class Health:
     def _ended(self, fields: Mapping[str, Any]) -> None:
         self._record(fields["source"]).state = "finished"
 
+    def _restarted(self, fields: Mapping[str, Any]) -> None:
+        """It is to be something else: what it was before says nothing of that."""
+        record = self._record(fields["source"])
+        record.state, record.last_success = "starting", None
+
+    def _paused(self, fields: Mapping[str, Any]) -> None:
+        self._record(fields["source"]).paused_until = self._now() + fields["wait_s"]
+
     def _removed(self, fields: Mapping[str, Any]) -> None:
         self._records.pop(fields["source"], None)
 
@@ -200,9 +218,10 @@ def _trouble(fields: Mapping[str, Any], since: float) -> Trouble:
 
 def _serves(source: Mapping[str, Any]) -> bool:
     """Whether it has done its part and can go on."""
-    return source["state"] == "finished" or (
-        source["last_success"] is not None and source["circuit"] in {"closed", "off"}
-    )
+    if source["state"] == "finished":
+        return True
+    is_closed = source["circuit"] in {"closed", "off"}
+    return source["last_success"] is not None and is_closed and source["failures"] < _MANY_FAILURES
 
 
 def _text(at: float | None) -> str | None:

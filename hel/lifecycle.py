@@ -4,6 +4,7 @@ On SIGTERM or SIGINT the pollers are cancelled, what is queued is delivered and 
 process at once, which loses nothing, because commits follow delivery.
 """
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine, Sequence
@@ -42,6 +43,7 @@ class Lifecycle:
         self._polling = anyio.CancelScope()
         self._delivery = anyio.CancelScope()
         self._failure: HelError | None = None
+        self._said: set[str] = set()
 
     async def run(self, jobs: Sequence[Job], beside: Sequence[Job] = ()) -> HelError | None:
         """Do the jobs until they are done or a signal comes, deliver what they handed over; what ended the delivery.
@@ -50,6 +52,7 @@ class Lifecycle:
             jobs: Hand batches over.
             beside: Go on until all is delivered, and are cancelled then.
         """
+        asyncio.get_running_loop().set_exception_handler(self._say_trouble)
         async with anyio.create_task_group() as watching:
             await watching.start(self._watch)
             for job in beside:
@@ -63,6 +66,12 @@ class Lifecycle:
                 self._queue.close()
             watching.cancel_scope.cancel()
         return self._failure
+
+    def _say_trouble(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What nobody else hears of, once each: the loop would write it to stderr itself, and again and again."""
+        if context["message"] not in self._said:
+            self._said.add(context["message"])
+            self._log.error("loop.trouble", because=context["message"], exc_info=context.get("exception"))
 
     async def _emit(self) -> None:
         with self._delivery:

@@ -85,6 +85,7 @@ class Poller:
         queue: Where its batches go.
         clock: Times the ticks.
         log: The source's log.
+        standing: Of one that ran before under this name.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Poller:
         queue: BatchQueue,
         clock: Clock,
         log: Log,
+        standing: Standing | None = None,
     ) -> None:
         self.name = name
         self._fetch = fetch
@@ -113,7 +115,7 @@ class Poller:
         self._clock = clock
         self._log = log
         self._expected = FULL_PAGE
-        self._standing = Standing()
+        self._standing = standing or Standing()
         self._nap: anyio.CancelScope | None = None
         self._is_asked = False
         self.due_at: float | None = None

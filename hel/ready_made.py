@@ -11,7 +11,6 @@ from importlib.resources import files
 from pathlib import Path
 
 _VARIABLE = re.compile(r"#   ([A-Z][A-Z0-9_]*)  +(.+)")
-_OTHERS = {"compose.yaml"}  # beside them in the project's folder, and no configuration of Hel
 _MORE = re.compile(r"#     +(\S.*)")
 
 
@@ -38,7 +37,7 @@ class ReadyMade:
 
 def names() -> list[str]:
     """All that there are; Okta's first."""
-    found = [path.stem.replace("_", "-") for path in _folder().glob("*.yaml") if path.name not in _OTHERS]
+    found = [path.stem.replace("_", "-") for path in _folder().glob("*.yaml") if _page_of(path).is_file()]
     return sorted(found, key=lambda name: (not name.startswith("okta"), name))
 
 
@@ -47,16 +46,22 @@ def ready_made(name: str) -> ReadyMade:
     stem = name.replace("-", "_")
     text = (_folder() / f"{stem}.yaml").read_text(encoding="utf-8")
     head = text.partition("\n\n")[0].splitlines()
-    page = re.search(r"examples/(\w+\.md)", head[0])
     sections = _sections(head)
     return ReadyMade(
         name,
         head[0].removeprefix("# ").partition(". ")[0],
         text,
-        (_folder() / (page[1] if page else f"{stem}.md")).read_text(encoding="utf-8"),
+        _page_of(_folder() / f"{stem}.yaml").read_text(encoding="utf-8"),
         sections.get("# Variables to set:", {}),
         sections.get("# Optional:", {}),
     )
+
+
+def _page_of(path: Path) -> Path:
+    """The page about it, which its first line names; a file without one is none of them."""
+    with path.open(encoding="utf-8") as file:
+        page = re.search(r"examples/(\w+\.md)", file.readline())
+    return path.with_name(page[1]) if page else path.with_suffix(".md")
 
 
 def _sections(head: list[str]) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ Sources with equal TLS settings share a client; with equal origin, path and cred
 `tls` a token. Where settings of such sources differ, the first one's hold.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
@@ -19,7 +20,7 @@ from hel.auth.oauth2 import OAuth2Credential
 from hel.auth.refresh_token import RefreshToken
 from hel.auth.rereading import RereadCredential, Rereader
 from hel.auth.service_account import ServiceAccountGrant
-from hel.budget import Budget, throttle
+from hel.budget import Budget
 from hel.clock import Clock
 from hel.config.auth import AnyAuth, ApiKeyAuth, BasicAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.certificates import Tls
@@ -63,6 +64,7 @@ class Shared:
         log: The program's log.
         budgets: One per origin, path and credential.
         credentials: One per way to prove who one is.
+        servers: The token server of each.
         uses: What each source uses of them, by its name.
     """
 
@@ -72,17 +74,38 @@ class Shared:
     log: Log
     budgets: dict[str, Budget] = field(default_factory=dict)
     credentials: dict[tuple[str, Tls], OAuth2Credential] = field(default_factory=dict)
+    servers: dict[tuple[str, Tls], TokenServer] = field(default_factory=dict)
     uses: dict[str, Use] = field(default_factory=dict)
 
+    def settle(self, sources: Iterable[tuple[SourceConfig, Secrets]]) -> None:
+        """Let the settings of what is shared be those of the first source that is to use it."""
+        budgets, servers = set[str](), set[tuple[str, Tls]]()
+        for source, secrets in sources:
+            account, identity = _account(source, secrets), _identity_of(source, secrets)
+            if account in self.budgets and account not in budgets:
+                self.budgets[account].settle(source.resilience.rate_limit)
+            if identity in self.servers and identity not in servers:
+                self.servers[identity].settle(rules(source))
+            budgets.add(account)
+            servers.update({identity} if identity else ())
+
     async def sweep(self) -> None:
-        """Forget what no source uses any more, and end what of it is under way."""
-        uses = self.uses.values()
-        accounts, identities = {use.account for use in uses}, {use.identity for use in uses}
+        """Forget what no source uses any more, and end what of it is under way.
+
+        A budget that is still to be waited for stays: a source that comes back must not undercut it.
+        """
+        now = self.clock.monotonic()
+        accounts = {use.account for use in self.uses.values()}
         for account in self.budgets.keys() - accounts:
-            del self.budgets[account]
-        for identity in self.credentials.keys() - identities:
-            await self.credentials.pop(identity).aclose()
-        await self.transports.keep({use.tls for use in uses})
+            if not self.budgets[account].limiter.is_of_use(now):
+                del self.budgets[account]
+        identities = {use.identity for use in self.uses.values()}
+        gone = [self.credentials.pop(identity) for identity in self.credentials.keys() - identities]
+        for identity in self.servers.keys() - self.credentials.keys():
+            del self.servers[identity]
+        for credential in gone:
+            await credential.aclose()
+        await self.transports.keep({use.tls for use in self.uses.values()})
 
     async def aclose(self) -> None:
         """End what is under way, and close the connections."""
@@ -102,7 +125,7 @@ def exchange_of(
     exchange = Exchange(
         shared.transports.of(secrets.tls),
         credential(source, secrets, shared, log),
-        _budget(name, account, resilience.rate_limit, shared),
+        _budget(account, resilience.rate_limit, shared),
         breaker if fuse.enabled else None,
         rules(source),
         facts(source),
@@ -122,7 +145,8 @@ def credential(source: SourceConfig, secrets: Secrets, shared: Shared, log: Log)
         fixed = partial(_fixed, auth)
         return fixed(secrets) if auth is None else RereadCredential(secrets, fixed, log)
     if identity not in shared.credentials:
-        shared.credentials[identity] = _oauth2(source, grant, secrets, shared)
+        shared.servers[identity] = server = _token_server(source, grant, secrets, shared)
+        shared.credentials[identity] = _oauth2(source, grant, secrets, server, shared)
     return shared.credentials[identity]
 
 
@@ -157,36 +181,40 @@ def _grant(auth: AnyAuth, secrets: Secrets) -> Grant | None:
     )
 
 
-def _oauth2(source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared) -> OAuth2Credential:
+def _token_server(source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared) -> TokenServer:
     known = replace(facts(source), token_url=grant.token_url)
     log = shared.log.bind(token_server=origin_of(grant.token_url))
-    server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
+    return TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
+
+
+def _oauth2(
+    source: SourceConfig, grant: Grant, secrets: Secrets, server: TokenServer, shared: Shared
+) -> OAuth2Credential:
+    known = replace(facts(source), token_url=grant.token_url)
+    log = shared.log.bind(token_server=origin_of(grant.token_url))
     rereader = Rereader(secrets, log)
 
-    def regrant() -> Grant | None:
-        fresh = rereader.changed()
-        found = None if fresh is None or source.auth is None else _grant(source.auth, fresh)
-        if isinstance(found, Client) and isinstance(grant, Client):  # the newest refresh token may be in memory only
-            return replace(found, refresh_token=grant.refresh_token)
-        return found
+    async def regrant() -> Grant | None:
+        fresh = await rereader.changed()
+        return None if fresh is None or source.auth is None else regranted(grant, source.auth, fresh)
 
     return OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log, regrant)
 
 
-def _budget(name: str, account: str, limit: RateLimit, shared: Shared) -> Budget:
-    """What may be sent; where several sources share it, the first one's settings hold.
+def regranted(grant: Grant, auth: AnyAuth, fresh: Secrets) -> Grant | None:
+    """What a token is asked for with from now on, with the refresh token that there is: in memory it may be newer."""
+    found = _grant(auth, fresh)
+    if isinstance(found, Client) and isinstance(grant, Client):
+        return replace(found, refresh_token=grant.refresh_token)
+    return found
 
-    A source that is alone with it gives it its own settings; what is known of the server's window stays.
-    """
-    rate = limit.max_requests_per_second
-    throttled = None if rate is None else throttle(rate, limit.burst)
-    known = shared.budgets.get(account)
-    if known is None:
-        known = shared.budgets[account] = Budget(Limiter(limit.max_wait_secs, limit.reserve), throttled)
-    elif all(other == name for other, use in shared.uses.items() if use.account == account):
-        known.limiter.reserve, known.limiter.max_wait_s = limit.reserve, limit.max_wait_secs
-        known.throttle = throttled
-    return known
+
+def _budget(account: str, limit: RateLimit, shared: Shared) -> Budget:
+    """What may be sent; where several sources share it, the first one's settings hold."""
+    if account not in shared.budgets:
+        shared.budgets[account] = made = Budget(Limiter(limit.max_wait_secs, limit.reserve))
+        made.settle(limit)
+    return shared.budgets[account]
 
 
 def _identity_of(source: SourceConfig, secrets: Secrets) -> tuple[str, Tls] | None:

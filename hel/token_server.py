@@ -44,14 +44,18 @@ class TokenServer:
 
     def __init__(self, transport: Transport, rules: Rules, facts: Facts, clock: Clock, log: Log) -> None:
         self._transport = transport
-        self._rules = rules
         self._facts = facts
         self._clock = clock
         self._log = log
-        self._bounds = replace(rules.bounds, max_bytes=min(rules.bounds.max_bytes, _MOST_BYTES))
-        self._tries = Tries(rules, self._hold, clock, log)
         self._held_until = 0.0
         self._failures = 0
+        self.settle(rules)
+
+    def settle(self, rules: Rules) -> None:
+        """Take other rules; the next request goes by them."""
+        self._rules = rules
+        self._bounds = replace(rules.bounds, max_bytes=min(rules.bounds.max_bytes, _MOST_BYTES))
+        self._tries = Tries(rules, self._hold, self._clock, self._log)
 
     async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Attempt until it succeeds or the attempts are used up; not before the pause after earlier ones is over.

@@ -8,12 +8,13 @@ import anyio.to_thread
 import pytest
 
 from hel.auth.nonces import Nonces
+from hel.clock import SystemClock
 from hel.emitter import Emitter
 from hel.errors import ClosedOutputError, SinkError, StateError
 from hel.queue import BatchQueue, Size
 from hel.records import Batch, Checkpoint, Position
 from hel.state.store import Keep, Store
-from tests.doubles import FakeClock, HeardLog
+from tests.doubles import FakeClock, HeardLog, hand_over
 
 pytestmark = pytest.mark.anyio
 
@@ -192,3 +193,30 @@ async def test_a_cancelled_delivery_waits_for_the_write_that_is_under_way(tmp_pa
         tasks.cancel_scope.cancel()
         threading.Timer(0.05, may_end.set).start()
     assert deeds == ["put", "flush"], "the write ended before the cancellation got through, and nothing was committed"
+
+
+async def test_an_output_that_takes_nothing_is_said_once_and_it_is_said_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hel.emitter.STALLED_S", 0.05)
+    may_go_on, log = threading.Event(), HeardLog()
+
+    class Stopped(Sink):
+        def flush(self) -> Position | None:
+            may_go_on.wait(20)
+            return None
+
+    queue = BatchQueue(10, 1000)
+    with Store(tmp_path / "state.db", writable=True) as store:
+        emitter = Emitter(queue, Stopped(Deeds()), store, Nonces(), {}, SystemClock(), log)
+        await hand_over(queue, Batch("okta", b"{}\n", 1, b"", b"", b"", None))
+        queue.close()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(emitter.run)
+            while "output.stalled" not in log.names:  # noqa: ASYNC110  # the log tells nobody
+                await anyio.sleep(0.01)
+            may_go_on.set()
+    assert log.names == ["output.stalled", "output.recovered", "batch.committed"]
+    committed = log.heard[-1][2]
+    assert committed["took_s"] >= 0.05, "the writing is a part of it"
+    assert committed["by_source"] == {"okta": {"events": 1, "bytes": 3, "newest_at": None}}

@@ -630,6 +630,28 @@ def test_a_budget_that_is_held_for_longer_than_may_be_waited_says_until_when_to_
     assert set(run(main)) == {"the API asked to be left alone until 2026-05-01T13:23:20.000Z"}
 
 
+@pytest.mark.parametrize(("status", "rereads"), [(401, 1), (403, 0), (500, 0)])
+def test_only_after_a_401_a_secret_is_read_again_and_once(status: int, rereads: int) -> None:
+    class Credential(NoCredential):
+        asked = 0
+
+        async def reread(self) -> bool:
+            self.asked += 1
+            return True
+
+    async def main() -> tuple[int, int]:
+        wire, log, clock, credential = Wire(*[answer(status)] * 9), HeardLog(), VirtualClock(), Credential()
+        rules = Rules(BOUNDS, 1, Backoff(2, 60, 2.0), respect_headers=True, max_wait_s=900)
+        exchange = Exchange(wire, credential, Budget(Limiter(900)), None, rules, FACTS, None, clock, log)
+        with pytest.raises(SourceError):
+            await exchange.fetch(ASK, lambda reply: reply, Turnstile())
+        return credential.asked, len(wire.sent)
+
+    asked, sent = run(main)
+    assert asked == 2 * rereads, "each of the two sends was refused"
+    assert sent == 1 + rereads
+
+
 def test_a_budget_that_is_used_up_in_every_window_says_so_once_in_ten_minutes() -> None:
     async def main() -> list[str]:
         clock, log, budget = VirtualClock(), HeardLog(), Budget(Limiter(max_wait_s=900))

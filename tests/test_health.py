@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.health import MINUTES, Health, Live, Minutes
+from hel.telemetry.redaction import conceal
 
 NOW = 1_777_636_800.0
 AT_NOW = "2026-05-01T12:00:00.000Z"
@@ -89,6 +90,45 @@ def test_ready_is_a_writable_state_and_output_and_a_source_that_succeeded_and_is
         assert bench.health.trouble(of) == {"message": "the disk is full", "fix": "make room", "since": AT_NOW}
         bench.hear(f"{of}.recovered")
         assert bench.because() == []
+
+
+def test_a_source_that_fails_again_and_again_does_not_make_the_whole_ready_though_its_circuit_is_closed() -> None:
+    bench = Bench()
+    bench.hear("tick.finished", **FINISHED)
+    for failures in range(1, 5):
+        bench.hear("tick.failed", **FAILED | {"failures": failures})
+        assert bench.because() == bench.because("off") == []
+    bench.hear("tick.failed", **FAILED | {"failures": 5})
+    assert len(bench.because()) == len(bench.because("off")) == 1
+
+
+def test_a_source_that_is_to_be_something_else_begins_anew_and_keeps_its_error_until_a_success() -> None:
+    bench = Bench()
+    bench.hear("tick.finished", **FINISHED)
+    bench.hear("tick.failed", **FAILED)
+    bench.hear("source.restarted", source="okta")
+    found = bench.okta()
+    assert (found["state"], found["last_success"]) == ("starting", None)
+    assert found["error"]["message"] == "503 from the API"
+    assert len(bench.because()) == 1
+
+
+def test_a_pause_is_shown_until_it_is_over() -> None:
+    bench = Bench()
+    assert bench.okta()["paused_until"] is None
+    bench.hear("limit.paused", source="okta", wait_s=60)
+    assert bench.okta()["paused_until"] == "2026-05-01T12:01:00.000Z"
+    bench.at += 60
+    assert bench.okta()["paused_until"] is None
+
+
+@pytest.mark.parametrize("how", ["failed", "stalled"])
+def test_what_is_wrong_with_the_output_hides_the_secrets_in_it(how: str) -> None:
+    bench = Bench()
+    conceal("00TopSecretToken")
+    bench.hear(f"output.{how}", because="00TopSecretToken is no path", fix="drop 00TopSecretToken")
+    bench.hear("tick.failed", **FAILED | {"because": "it says 00TopSecretToken"})
+    assert "TopSecret" not in repr((bench.health.trouble("output"), bench.because(), bench.okta()))
 
 
 def test_a_source_that_was_finished_before_the_start_has_done_its_part() -> None:

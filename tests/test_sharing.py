@@ -8,11 +8,14 @@ import msgspec
 import pytest
 import trustme
 from joserfc.jwk import ECKey
+from pydantic import SecretStr
 
+from hel.auth.client import Client
 from hel.auth.nonces import Nonces
+from hel.auth.refresh_token import RefreshToken
 from hel.clock import SystemClock
 from hel.config.load import Loaded, load
-from hel.sharing import Shared, credential, exchange_of
+from hel.sharing import Shared, credential, exchange_of, regranted
 from hel.transport.client import Transports
 from tests.doubles import HeardLog
 
@@ -164,6 +167,7 @@ class Changing:
     async def become(self, *sources: dict[str, Any]) -> None:
         """Let the sources be these; fewer than before means that some are gone."""
         loaded = loaded_of(self.folder, *sources)
+        self.shared.settle((source, loaded.secrets[name]) for name, source in loaded.config.sources.items())
         for name, source in loaded.config.sources.items():
             exchange_of(name, source, loaded.secrets[name], self.shared, None, HeardLog())
         for gone in self.shared.uses.keys() - loaded.config.sources.keys():
@@ -187,22 +191,75 @@ async def test_what_no_source_uses_any_more_is_forgotten_and_the_rest_stays(tmp_
     await changing.shared.aclose()
 
 
+def limited(reserve: int, rate: float = 5) -> dict[str, Any]:
+    return changed(BEARER, "resilience", "rate_limit", to={"reserve": reserve, "max_requests_per_second": rate})
+
+
 @pytest.mark.anyio
-async def test_a_source_alone_with_its_budget_gives_it_new_settings_and_what_is_known_of_the_window_stays(
+async def test_a_budgets_settings_are_those_of_the_first_source_and_what_is_known_of_the_window_stays(
     tmp_path: Path,
 ) -> None:
-    def limited(reserve: int) -> dict[str, Any]:
-        return changed(BEARER, "resilience", "rate_limit", to={"reserve": reserve, "max_requests_per_second": reserve})
-
     changing = Changing(tmp_path)
-    await changing.become(limited(1))
+    await changing.become(limited(1), limited(2))
     (budget,) = changing.shared.budgets.values()
-    budget.limiter.hold(budget.limiter.reserve + 10**9)
-    await changing.become(limited(7))
+    bucket = budget.throttle
+    budget.limiter.hold(SystemClock().monotonic() + 1000)
+    await changing.become(limited(7), limited(8))
     assert list(changing.shared.budgets.values()) == [budget]
-    assert (budget.limiter.reserve, budget.limiter.delay(0) > 10**8) == (7, True)
+    assert budget.limiter.reserve == 7
+    assert budget.limiter.delay(SystemClock().monotonic()) > 900
+    assert budget.throttle is bucket, "of the same rate, or each reload would allow a burst"
+    await changing.become(limited(7, rate=1), limited(8, rate=9))
     assert budget.throttle is not None
-    assert budget.throttle.max_rate / budget.throttle.time_period == pytest.approx(7)
-    await changing.become(limited(7), limited(2))
-    assert budget.limiter.reserve == 7, "of several, the first one's settings hold"
+    assert budget.throttle.max_rate / budget.throttle.time_period == pytest.approx(1)
+    await changing.become(BEARER)
+    assert [budget.throttle for budget in changing.shared.budgets.values()] == [None]
     await changing.shared.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_budget_that_is_to_be_waited_for_outlives_its_sources(tmp_path: Path) -> None:
+    changing = Changing(tmp_path)
+    await changing.become(BEARER)
+    (budget,) = changing.shared.budgets.values()
+    budget.limiter.hold(SystemClock().monotonic() + 1000)
+    await changing.become(OPEN)
+    await changing.become(OPEN, BEARER)
+    assert budget in changing.shared.budgets.values()
+    await changing.shared.aclose()
+
+
+def test_of_changed_secrets_the_refresh_token_stays_the_one_that_is_in_use(tmp_path: Path) -> None:
+    auth = {"client_id": "0oa1", "refresh_token_env": "TOKEN", "client_secret_env": "OTHER_TOKEN"}
+    loaded = loaded_of(tmp_path, changed(APP, "auth", to={"type": "oauth2", "token_url": TOKEN_URL, **auth}))
+    source, secrets = loaded.config.sources["source-0"], loaded.secrets["source-0"]
+    rotated = RefreshToken(SecretStr("newer"), None)
+    assert source.auth is not None
+    found = regranted(Client(TOKEN_URL, "0oa1", refresh_token=rotated), source.auth, secrets)
+    assert isinstance(found, Client)
+    assert found.refresh_token is rotated
+    assert found.secret == SecretStr(ENVIRON["OTHER_TOKEN"])
+
+
+DIFFERENT = {
+    "token": (BEARER, changed(BEARER, "auth", "token_env", to="OTHER_TOKEN")),
+    "key": (APP, changed(APP, "auth", "client_private_key_env", to="OTHER_KEY")),
+    "key's ID": (APP, changed(APP, "auth", "client_private_key_id", to="another")),
+    "client": (APP, changed(APP, "auth", "client_id", to="0oa2")),
+    "certificates": (BEARER, changed(BEARER, "tls", "ca_env", to="CA")),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_secrets_are_the_same_where_their_values_are_and_no_others(tmp_path: Path, what: str) -> None:
+    one, other = DIFFERENT[what]
+    first, second, again = loaded_of(tmp_path, one, other, one).secrets.values()
+    assert first.are(again)
+    assert not first.are(second)
+    once_more = loaded_of(tmp_path, one).secrets["source-0"]
+    assert once_more.are(first)
+
+
+def test_where_a_value_stands_does_not_matter(tmp_path: Path) -> None:
+    first, second = loaded_of(tmp_path, BEARER, changed(BEARER, "auth", "token_env", to="SAME_TOKEN")).secrets.values()
+    assert first.are(second)

@@ -73,6 +73,10 @@ class Credential(Protocol):
         """
         ...
 
+    async def reread(self) -> bool:
+        """After a 401 that nothing else mends: whether its secret is another one by now in its file."""
+        ...
+
     async def aclose(self) -> None:
         """End what is under way."""
         ...
@@ -95,6 +99,10 @@ class NoCredential:
     def learn(self, signed: Request, reply: Reply) -> Renewal | None:  # noqa: ARG002  # nothing to learn from it
         """Nothing to learn, nothing to renew."""
         return None
+
+    async def reread(self) -> bool:
+        """Never: it knows of no file."""
+        return False
 
     async def aclose(self) -> None:
         """Nothing under way."""

@@ -5,7 +5,7 @@ must be repeated is signed anew: the server has consumed the first assertion's `
 (https://developer.okta.com/docs/guides/dpop/nonoktaresourceserver/main/).
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from hel.auth.client import Client, Grant, fresh_jti
@@ -48,7 +48,7 @@ class OAuth2Credential:
         server: Server,
         clock: Clock,
         log: Log,
-        regrant: Callable[[], Grant | None] = lambda: None,
+        regrant: Callable[[], Awaitable[Grant | None]] | None = None,
     ) -> None:
         self._grant = grant
         self._regrant = regrant
@@ -92,6 +92,10 @@ class OAuth2Credential:
         self._cache.drop(signed.headers.get("authorization", "").partition(" ")[2])
         return Renewal.TOKEN
 
+    async def reread(self) -> bool:
+        """Never: a token that is refused is asked for anew, and its server says what is wrong with a secret."""
+        return False
+
     async def aclose(self) -> None:
         """End a token request that is under way.
 
@@ -114,13 +118,13 @@ class OAuth2Credential:
             judged = verdict.judge(reply, Stage.TOKEN, self._facts)
             if judged.action is verdict.Action.TAKE:
                 return self._read(reply)
-            renewal = self._renewal(reply, sent_nonce, clock_moved=clock_moved)
+            renewal = await self._renewal(reply, sent_nonce, clock_moved=clock_moved)
             if renewal is None or renewal in mended:
                 raise judged.error or AssertionError("a refusal without an error")
             mended.add(renewal)
             self._log.debug("token.challenged", reason=renewal.value)
 
-    def _renewal(self, reply: Reply, sent_nonce: str | None, *, clock_moved: bool) -> Renewal | None:
+    async def _renewal(self, reply: Reply, sent_nonce: str | None, *, clock_moved: bool) -> Renewal | None:
         """What was learned from a refusal (RFC 9449 §8, RFC 6749 §5.2) so that one more request may succeed."""
         if reply.status not in {400, 401}:
             return None
@@ -129,10 +133,10 @@ class OAuth2Credential:
         if code == "use_dpop_nonce" and reply.header("dpop-nonce") not in {None, sent_nonce}:
             return Renewal.NONCE if self._proof_key is not None else None
         if code == "invalid_grant" and self._grant.refresh_token is not None:
-            return Renewal.GRANT if self._grant.refresh_token.reread() else None
+            return Renewal.GRANT if self._grant.refresh_token.reread(self._log) else None
         if clock_moved and code in _REFUSED_FOR_TIME:
             return Renewal.CLOCK
-        if grant := self._regrant():
+        if self._regrant is not None and (grant := await self._regrant()) is not None:
             self._grant = grant
             return Renewal.SECRET
         return None

@@ -48,12 +48,14 @@ class RefreshToken:
         else:
             log.info("refresh_token.replaced", path=str(self._path))
 
-    def reread(self) -> bool:
+    def reread(self, log: Log) -> bool:
         """Take what stands in the file by now; True if it is another token, from a sign-in since the start."""
         try:
             text = self._path.read_text("utf-8-sig").strip() if self._path is not None else ""
         except (OSError, UnicodeDecodeError):
             return False
+        if self._path is not None:
+            log.info("audit.secret_read", secret="refresh token", origin=f"file {self._path}", reason="refused")  # noqa: S106  # a name
         if text == self.value.get_secret_value() or not _TOKEN.fullmatch(text):
             return False
         conceal(text)

@@ -1,6 +1,9 @@
 """A credential whose secret stands in a file: after a 401 the file is read again, for it may have been replaced."""
 
 from collections.abc import Callable
+from dataclasses import replace
+
+import anyio.to_thread
 
 from hel.auth.credential import Credential, Renewal
 from hel.config.secrets import Secrets
@@ -20,11 +23,12 @@ class Rereader:
         self._secrets = secrets
         self._log = log
 
-    def changed(self) -> Secrets | None:
+    async def changed(self) -> Secrets | None:
         """The secrets as their files have them now, if they are others; whoever renews a file may just be at it."""
-        fresh = self._secrets.again()
+        fresh = await anyio.to_thread.run_sync(self._secrets.again, abandon_on_cancel=True)
         for what, origin in (fresh.origins if fresh else {}).items():
             self._log.info("audit.secret_read", secret=what, origin=origin, reason="refused")
+        fresh = fresh and replace(fresh, tls=self._secrets.tls)  # which are not read for this
         if fresh is None or fresh.are(self._secrets):
             return None
         self._secrets = fresh
@@ -57,13 +61,16 @@ class RereadCredential:
         """The headers with the secret that is known now."""
         return await self._now.sign(request)
 
-    def learn(self, signed: Request, reply: Reply) -> Renewal | None:  # noqa: ARG002  # it is the same for every request
-        """After a 401, whether the file holds another secret by now."""
-        fresh = self._rereader.changed() if reply.status == 401 else None
-        if fresh is None:
-            return None
-        self._now = self._make(fresh)
-        return Renewal.SECRET
+    def learn(self, signed: Request, reply: Reply) -> Renewal | None:  # noqa: ARG002  # nothing to learn from it
+        """Nothing to learn."""
+        return None
+
+    async def reread(self) -> bool:
+        """Whether the file holds another secret by now, which is taken."""
+        fresh = await self._rereader.changed()
+        if fresh is not None:
+            self._now = self._make(fresh)
+        return fresh is not None
 
     async def aclose(self) -> None:
         """Nothing under way."""

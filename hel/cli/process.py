@@ -36,9 +36,15 @@ RESOLVER = "hel-resolver"
 """How the names of threads begin that look up names: nobody waits for them at the end."""
 
 
+_PATIENCE_S = 0.5
+
+
 def leave(code: int) -> None:
-    """End now where a look-up of a name still hangs; the interpreter would wait for it."""
-    if any(thread.name.startswith(RESOLVER) for thread in threading.enumerate()):
+    """End now where a look-up of a name, or the reading of a file, still hangs; the interpreter would wait for it."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        thread.join(0 if thread.name.startswith(RESOLVER) else _PATIENCE_S)
+    if any(thread.is_alive() for thread in others):
         end()
         os._exit(code)
 

@@ -79,8 +79,12 @@ def _holder_in_words(state: Path) -> str:
         return f"whether a Hel runs is not known: this user may not look at the lock of {state}"
     if held.is_there:
         return f"a Hel runs (process {held.pid})" if held.pid else "a Hel runs"
-    there = "" if state.exists() else f", and there is no state at {state} yet: nothing was delivered"
-    return f"no Hel runs with this state{there}"
+    if state.exists():
+        return "no Hel runs with this state"
+    return (
+        f"no Hel runs with this state, and there is no state at {state} yet: nothing was delivered (if Hel is started "
+        "with variables HEL_…, as by systemd, they are wanted here, too)"
+    )
 
 
 def _merged(known: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:

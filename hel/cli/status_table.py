@@ -142,7 +142,8 @@ def _rate(source: Known, _: float | None) -> str:
 
 def _budget(source: Known, _: float | None) -> str:
     limit = _mapping(source.get("rate_limit"))
-    return f"{limit.get('remaining')} of {limit.get('limit')}" if limit else ""
+    left = f"{limit.get('remaining')} of {limit.get('limit')}" if limit else ""
+    return f"{left}, paused".removeprefix(", ") if source.get("paused_until") else left
 
 
 def _circuit(source: Known, _: float | None) -> str:

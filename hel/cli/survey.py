@@ -79,6 +79,7 @@ def _source(name: str, checkpoint: Checkpoint, now: float) -> dict[str, Any]:
         "duplicates": None,
         "events_per_minute": None,
         "rate_limit": None,
+        "paused_until": None,
         "circuit": None,
         "failures": None,
         "error": None,

@@ -84,7 +84,7 @@ def load(
     chosen = names if not only else [name for name in names if name in set(only)]
     if only:
         _check_names(only, names, path)
-    overrides = read_overrides(environ, flags, Path.cwd())
+    overrides = read_overrides(environ, flags, _here())
     loader.problems += overrides.problems
     data = loader.data(set(chosen))
     data["global"] = loader.overridden(data.get("global", {}), overrides)
@@ -105,7 +105,7 @@ def load_global(path: Path, environ: Mapping[str, str]) -> GlobalConfig:
         ConfigError: The file can't be read as YAML, or the section is not right.
     """
     loader = _Loader(path, read_document(path), environ, ("global",))
-    overrides = read_overrides(environ, None, Path.cwd())
+    overrides = read_overrides(environ, None, _here())
     loader.problems += overrides.problems
     data = loader.data(set())
     section = loader.overridden(data.get("global", {}), overrides)
@@ -126,6 +126,16 @@ def source_names(path: Path) -> list[str]:
         ConfigError: The file can't be read as YAML.
     """
     return _Loader(path, read_document(path), {}).names()
+
+
+def _here() -> Path:
+    """The working directory."""
+    try:
+        return Path.cwd()
+    except OSError:
+        raise ConfigError(
+            "the working directory is gone", "start Hel in one that stays, and name files in full"
+        ) from None
 
 
 def _check_names(only: Collection[str], names: list[str], path: Path) -> None:

@@ -114,7 +114,10 @@ class SecretReader:
         found = self._read_auth(auth, (*keys, "auth"))
         if any(origin.startswith("file ") for origin in found.origins.values()):
             found = replace(found, again=partial(_read_again, self._environ, auth, keys))
-        return found if tls is None else replace(found, tls=self._read_tls(tls, (*keys, "tls")))
+        if tls is None:
+            return found
+        certificates, origins = self._read_tls(tls, (*keys, "tls"))
+        return replace(found, tls=certificates, origins=MappingProxyType({**found.origins, **origins}))
 
     def read_server_token(self, server: ServerConfig) -> Secret | None:
         """The token of those who may ask the server to do something; None where none is named."""
@@ -166,14 +169,16 @@ class SecretReader:
             origins=_origins(found, {"client ID": "the configuration"} if auth.client_id else {}),
         )
 
-    def _read_tls(self, tls: TlsConfig, keys: Keys) -> Tls:
+    def _read_tls(self, tls: TlsConfig, keys: Keys) -> tuple[Tls, Mapping[str, str]]:
+        """Its certificates, and where their secret was found."""
         read, known = self._texts.read, len(self.problems)
         has_key = tls.client_key_env is not None or tls.client_key_file is not None
         ca = read("ca", tls.ca_env, tls.ca_file, keys, is_public=True)
         cert = read("client_cert", tls.client_cert_env, tls.client_cert_file, keys, is_public=has_key)
         key = read("client_key", tls.client_key_env, tls.client_key_file, keys)
+        origins = _origins({"TLS client key": key or cert})
         if len(self.problems) > known:
-            return Tls()
+            return Tls(), origins
         found = Tls(
             _pem(ca).get_secret_value() if ca else None,
             tls.ca_only,
@@ -188,7 +193,7 @@ class SecretReader:
             origin, path = (secret.origin, secret.path) if secret else ("", None)
             name = f"{error.what}_{'file' if path else 'env'}"
             self.problems.append(Problem(f"{origin}: {error}", (*keys, name)))
-        return found
+        return found, origins
 
     def _check_own(self, file: Path, ways: Ways, keys: Keys) -> None:
         """A refresh token may be replaced at any use, which only who used it learns in time."""

@@ -48,6 +48,14 @@ class Limiter:
             return self._reset_at - now
         return ASK_AGAIN_S if self._in_flight else 0.0
 
+    def is_of_use(self, now: float) -> bool:
+        """Whether it knows of anything that is still to be waited for.
+
+        Args:
+            now: Monotonic seconds.
+        """
+        return self._held_until > now or (self._reset_at is not None and self._reset_at > now)
+
     def window(self, now: float) -> tuple[int, int] | None:
         """How many requests the server's window takes, and how many are left of it; None where none is known.
 

@@ -5,12 +5,14 @@ Everything that is answered comes from two callables, so that the page, the JSON
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 import anyio.to_thread
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
@@ -79,8 +81,12 @@ class Server:
         self._exposition = exposition
         self._log = log
 
-    def app(self) -> Starlette:
-        """The ASGI application."""
+    def app(self, names: Sequence[str]) -> Starlette:
+        """The ASGI application.
+
+        Args:
+            names: By which it may be asked (the `Host` header); `*` for any.
+        """
         routes = [
             Route("/", self._page),
             Route("/healthz", self._healthz),
@@ -95,7 +101,10 @@ class Server:
                 Route("/api/v1/reload", self._reload, methods=["POST"]),
                 Route("/reload", self._reload, methods=["POST"]),
             ]
-        return Starlette(routes=routes, exception_handlers={Exception: self._crashed})
+        hosts = Middleware(TrustedHostMiddleware, allowed_hosts=names, www_redirect=False)
+        app = Starlette(routes=routes, middleware=[hosts], exception_handlers={Exception: self._crashed})
+        app.router.redirect_slashes = False
+        return app
 
     async def _crashed(self, request: Request, error: Exception) -> Response:
         """A fault of Hel's own: the sources go on."""
@@ -161,8 +170,8 @@ class Server:
         client = request.client.host if request.client else "unknown"
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         token = self._control.token or ""
-        is_known = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-        if token and is_known:
+        is_token = scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+        if token and is_token:
             self._log.info("server.asked", path=request.url.path, client=client)
             return None
         self._log.info("audit.request_refused", path=request.url.path, client=client)

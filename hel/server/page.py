@@ -120,7 +120,7 @@ def _row(source: Mapping[str, Any], now: float) -> str:
     cells = (
         _succeeded(source, now),
         _newest(source, now),
-        _budget(source.get("rate_limit")),
+        _budget(source.get("rate_limit")) + _paused(source, now),
         _CIRCUITS.get(_plain(source.get("circuit"))) or _text(source.get("circuit")) or _UNKNOWN,
         _sparkline(source),
     )
@@ -151,6 +151,11 @@ def _newest(source: Mapping[str, Any], now: float) -> str:
     newest, lag_s = source.get("newest_event"), source.get("lag_s")
     age = _age(newest, now, "{} old") if lag_s is None else f"{_span(_number(lag_s))} old"
     return f"{age}<small>{_moment(newest, now)}</small>" if newest else age or _UNKNOWN
+
+
+def _paused(source: Mapping[str, Any], now: float) -> str:
+    until = parse_time(_plain(source.get("paused_until")))
+    return f"<small>paused for {_span(until - now)}</small>" if until is not None and until > now else ""
 
 
 def _sparkline(source: Mapping[str, Any]) -> str:

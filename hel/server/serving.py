@@ -3,6 +3,7 @@
 Early enough that a port that is taken ends the start, with its fix, and not the run.
 """
 
+import asyncio
 import errno
 import logging
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 import anyio
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from hel import __version__
 from hel.clock import Clock
@@ -24,12 +26,37 @@ from hel.telemetry.metrics import Metrics
 Job = Callable[[], Coroutine[Any, Any, None]]
 
 MOST_CONNECTIONS = 100
-"""More are answered with 503: a probe or a scrape is one, a person's browser a few."""
+"""A further one is closed at once: a probe or a scrape is one, a person's browser a few."""
+
+IDLE_S, LONGEST_S = 5.0, 60.0
+"""How long a connection may stand without a request under way, and at all: who says nothing may keep nobody out."""
 
 _GRACE_S = 1
 
 for _name in ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi"):
     logging.getLogger(_name).disabled = True  # what is worth a line stands in Hel's own log
+
+
+class _Bounded(H11Protocol):
+    """uvicorn's HTTP/1.1, which by itself waits for a request for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Take it, unless there are too many."""
+        super().connection_made(transport)
+        self._ends_at = self.loop.time() + LONGEST_S
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self.loop.call_later(IDLE_S, self._look)
+
+    def _look(self) -> None:
+        """Close what has nothing under way, or has had it for too long."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        is_busy = cycle is not None and not cycle.response_complete
+        if is_busy and self.loop.time() < self._ends_at:
+            self.loop.call_later(IDLE_S, self._look)
+        else:
+            self.transport.abort()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -74,20 +101,28 @@ def server(control: Control, listener: socket.socket, taps: Taps, clock: Clock, 
     """
     metrics = Metrics(__version__, control.snapshot, clock)
     taps.add(metrics.hear)
-    return partial(_serve, Server(control, metrics.exposition, log).app(), listener, log)
+    return partial(_serve, Server(control, metrics.exposition, log).app(_names_of(listener)), listener, log)
+
+
+def _names_of(listener: socket.socket) -> list[str]:
+    """By which names it may be asked: what is for this machine alone by no other, so that no web page gets there.
+
+    (A page may let its name point to 127.0.0.1, DNS rebinding, and read what is answered.)
+    """
+    host = listener.getsockname()[0]
+    return [host, "localhost"] if host.startswith("127.") else ["*"]
 
 
 async def _serve(app: Starlette, listener: socket.socket, log: Log) -> None:
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=_Bounded,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACE_S,
     )
     served = uvicorn.Server(config)

@@ -93,9 +93,10 @@ class StateLock:
                 f"the state can't be locked: {self._path}: {error.strerror}",
                 "keep the state on a file system that knows flock",
             ) from error
-        os.ftruncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         self._fd = fd
+        with suppress(OSError):  # a full disk: the lock holds, and who holds it is not named
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
         return self
 
     def __exit__(

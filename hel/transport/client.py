@@ -83,8 +83,9 @@ class Transports:
 
     async def keep(self, used: Collection[Tls]) -> None:
         """Close the connections of the clients that are not among these."""
-        for tls in self._clients.keys() - used:
-            await self._clients.pop(tls).aclose()
+        unused = [self._clients.pop(tls) for tls in self._clients.keys() - used]
+        for client in unused:
+            await client.aclose()
 
     async def aclose(self) -> None:
         """Close the connections."""

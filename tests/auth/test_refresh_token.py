@@ -72,14 +72,14 @@ def test_a_token_from_the_environment_cant_be_kept_which_is_said_once() -> None:
 def test_what_stands_in_the_file_by_now_is_taken_if_it_is_another_token(tmp_path: Path) -> None:
     path = tmp_path / "refresh"
     token = RefreshToken(SecretStr("r1"), path)
-    assert not token.reread()
+    assert not token.reread(HeardLog())
     for same_or_unusable in (b"r1\n", b"", b"\xff", b"a\nb"):
         path.write_bytes(same_or_unusable)
-        assert not token.reread()
+        assert not token.reread(HeardLog())
     path.write_bytes(b"\xef\xbb\xbfr2\n")
-    assert token.reread()
+    assert token.reread(HeardLog())
     assert token.value.get_secret_value() == "r2"
-    assert not RefreshToken(SecretStr("r1"), None).reread()
+    assert not RefreshToken(SecretStr("r1"), None).reread(HeardLog())
 
 
 def test_no_repr_shows_the_secret() -> None:

@@ -1,11 +1,12 @@
 """A secret that its file has otherwise than when it was read."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from hel.auth.credential import BearerCredential, Credential, NoCredential, Renewal
+from hel.auth.credential import BearerCredential, Credential, NoCredential
 from hel.auth.rereading import RereadCredential
 from hel.config.load import load
 from hel.config.secrets import Secrets
@@ -23,13 +24,13 @@ def reply(status: int) -> Reply:
 class Bench:
     """A bearer token in a file."""
 
-    def __init__(self, folder: Path, text: str = "first-token") -> None:
+    def __init__(self, folder: Path, **more: Any) -> None:
         self.file = folder / "token"
-        self.file.write_text(text)
+        self.file.write_text("first-token")
         self.log = HeardLog()
         auth = {"type": "bearer", "token_file": "token"}
         config = folder / "hel.yaml"
-        config.write_bytes(msgspec.json.encode({"sources": {"api": {"url": REQUEST.url, "auth": auth}}}))
+        config.write_bytes(msgspec.json.encode({"sources": {"api": {"url": REQUEST.url, "auth": auth, **more}}}))
         self.secrets = load(config, {}).secrets["api"]
         self.credential = RereadCredential(self.secrets, self.make, self.log)
 
@@ -43,15 +44,15 @@ class Bench:
         return (await self.credential.sign(REQUEST))["authorization"]
 
 
-async def test_after_a_401_another_secret_in_the_file_is_worth_one_more_send(tmp_path: Path) -> None:
+async def test_another_secret_in_the_file_is_taken_once(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.file.write_text("second-token\n")
-    assert bench.credential.learn(REQUEST, reply(200)) is None
+    assert bench.credential.learn(REQUEST, reply(401)) is None
     assert await bench.sent() == "Bearer first-token"
-    assert bench.credential.learn(REQUEST, reply(401)) is Renewal.SECRET
+    assert await bench.credential.reread()
     assert await bench.sent() == "Bearer second-token"
-    assert bench.credential.learn(REQUEST, reply(401)) is None, "it is the same one by now"
-    assert bench.log.names.count("secret.changed") == 1
+    assert not await bench.credential.reread(), "it is the same one by now"
+    assert bench.log.names == ["audit.secret_read", "secret.changed", "audit.secret_read"]
 
 
 @pytest.mark.parametrize("text", ["first-token", "", "not one word", None])
@@ -61,17 +62,21 @@ async def test_the_same_or_a_broken_secret_changes_nothing(tmp_path: Path, text:
         bench.file.unlink()
     else:
         bench.file.write_text(text)
-    assert bench.credential.learn(REQUEST, reply(401)) is None
+    assert not await bench.credential.reread()
     assert await bench.sent() == "Bearer first-token"
     assert "secret.changed" not in bench.log.names
 
 
-async def test_a_file_that_was_broken_when_it_was_read_again_is_read_at_the_next_401(tmp_path: Path) -> None:
+async def test_a_file_that_was_broken_when_it_was_read_again_is_read_the_next_time(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
     bench.file.write_text("")
-    assert bench.credential.learn(REQUEST, reply(401)) is None
+    assert not await bench.credential.reread()
     bench.file.write_text("second-token")
-    assert bench.credential.learn(REQUEST, reply(401)) is Renewal.SECRET
+    assert await bench.credential.reread()
+
+
+async def test_the_certificates_are_no_part_of_it(tmp_path: Path) -> None:
+    assert not await Bench(tmp_path, tls={"min_version": "1.3"}).credential.reread()
 
 
 def test_what_stands_in_the_environment_is_not_read_again() -> None:

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -76,3 +78,22 @@ def test_a_plain_server_is_asked_without_the_models_of_the_configuration(tmp_pat
     )
     assert done.stdout.splitlines() == ["1", "[]"], done.stderr
     assert "http://127.0.0.1:9 does not answer" in done.stderr
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (404, 1), (500, 1)])
+def test_only_a_200_is_an_answer_of_one_that_is_alive(tmp_path: Path, status: int, code: int) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    with HTTPServer(("127.0.0.1", 0), Other) as server:
+        Thread(target=server.handle_request, daemon=True).start()
+        path = tmp_path / "hel.yaml"
+        path.write_text(f"global: {{server: {{enabled: true, port: {server.server_port}}}}}\n{SOURCES}")
+        hel = Path(sys.executable).with_name("hel")
+        done = subprocess.run([hel, "status", "--check", "-c", path], capture_output=True, check=False, timeout=30)
+    assert done.returncode == code, done.stderr.decode()

@@ -43,6 +43,7 @@ POD_MONITOR = {
             "additionalProperties": False,
             "required": ["selector", "podMetricsEndpoints"],
             "properties": {
+                "jobLabel": {"type": "string"},
                 "selector": {"type": "object", "additionalProperties": False, "properties": {"matchLabels": LABELS}},
                 "podMetricsEndpoints": {
                     "type": "array",
@@ -96,6 +97,7 @@ def test_the_manifests_speak_of_each_other(by_kind: dict[str, dict[str, Any]]) -
     assert stateful["serviceName"] == by_kind["Service"]["metadata"]["name"]
     assert labels == stateful["selector"]["matchLabels"] == by_kind["Service"]["spec"]["selector"]
     assert labels == monitor["selector"]["matchLabels"]
+    assert labels[monitor["jobLabel"]] == "hel", "the job for which the alerts look"
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert all(volume.get("configMap", {"name": "hel"})["name"] in by_kind for volume in volumes.values())
     keys = {item["key"] for volume in volumes.values() for item in volume.get("secret", {}).get("items", ())}

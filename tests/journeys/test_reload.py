@@ -1,7 +1,11 @@
 """The configuration and the secrets anew, while every source is in the middle of something."""
 
 import json
+import os
+import random
 import signal
+import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +65,7 @@ def test_a_configuration_that_is_not_right_is_refused_and_the_old_one_goes_on(wo
         path.write_text(path.read_text().replace('"url"', '"ulr"'))
         line = hel.reload()
         assert line["event"] == "config.refused"
+        assert not hel.logged("audit.config_refused"), "the audit is off"
         assert any("unknown key" in problem for problem in line["problems"])
         assert "hel validate" in line["fix"]
         workshop.org.log.append(5)
@@ -120,9 +125,12 @@ def test_many_reloads_leave_nothing_behind(workshop: Workshop) -> None:
     auth = {"type": "bearer", "token_file": path.name, "prefix": "SSWS"}
     sources = {"sso": source(), "token": source(auth), "kept": source()}
 
+    authority = Path(workshop.environ()["SSL_CERT_FILE"]).read_text()
+
     def change(number: int) -> None:
+        (workshop.folder / f"ca{number}.pem").write_text(f"{authority}\n# {number}\n")
         sources["sso"] = source(overlap_secs=600 + number, resilience={**QUICK, "timeout_secs": 5 + number})
-        sources["token"] = source(auth, tls={"min_version": "1.3" if number % 2 else "1.2"})
+        sources["token"] = source(auth, tls={"ca_file": f"ca{number}.pem"})
         workshop.configure(sources, server=SERVER)
 
     change(0)
@@ -140,6 +148,121 @@ def test_many_reloads_leave_nothing_behind(workshop: Workshop) -> None:
     assert max(held[-5:]) <= max(held[:5]) + 3, held
     for name in sources:
         assert labelled(workshop, name) == workshop.org.log.uuids, name
+
+
+@pytest.mark.parametrize("kills", [False, True])
+def test_any_row_of_reloads_writes_every_event_once_for_each_source(workshop: Workshop, kills: bool) -> None:
+    """Labels that are swapped, credentials and settings that change, sources that go and come again, in mid-page."""
+    seed = time.time_ns()
+    chance = random.Random(seed)  # noqa: S311  # an order, not a secret
+
+    def sources() -> dict[str, Any]:
+        labels = "xyz" if kills else chance.sample("xyz", 3)
+        found = {
+            name: source(
+                OAUTH2 if chance.random() < 0.5 else SSWS,
+                query_params=SMALL,
+                source_label_value=label,
+                checkpoint="end_of_tick" if name == "b" else "per_page",
+                resilience={**QUICK, "timeout_secs": chance.choice([4, 5, 6])},
+            )
+            for name, label in zip("abc", labels, strict=True)
+        }
+        found.pop(chance.choice("abcde"), None)
+        return found
+
+    def counts() -> Counter[str]:
+        return Counter(workshop.written())
+
+    workshop.configure(sources(), server=SERVER)
+    for _ in range(4 if kills else 1):
+        with service(workshop) as hel:
+            for _ in range(8 if kills else 24):
+                workshop.configure(sources(), server=SERVER)
+                hel.process.send_signal(signal.SIGHUP)
+                workshop.org.log.append(chance.choice([0, 0, 60, 250]))
+                time.sleep(chance.choice([0, 0.02, 0.1, 0.2]))
+            if kills:  # the next start knows what was not committed by its label, which so is always the same
+                workshop.org.log.append(300)
+                time.sleep(chance.random() * 0.3)
+                hel.process.kill()
+                hel.process.wait()
+    everything = {
+        name: source(query_params=SMALL, source_label_value=label) for name, label in zip("abc", "xyz", strict=True)
+    }
+    everything["b"]["checkpoint"] = "end_of_tick"
+    workshop.configure(everything, server=SERVER)
+    with service(workshop) as hel:
+        until(lambda: sum(counts().values()) >= 3 * len(workshop.org.log.uuids), within_s=40)
+        asked = len(workshop.org.ledger.requests)
+        until(lambda: len(workshop.org.ledger.requests) >= asked + 6)
+        hel.stop()
+    assert Counter(counts().values()) == {3: len(workshop.org.log.uuids)}, f"seed {seed}"
+    assert workshop.org.ledger.violations == []
+
+
+def test_signals_that_come_together_end_it_in_order(workshop: Workshop) -> None:
+    for number in range(3):
+        workshop.configure({"okta-audit": source()}, server=SERVER)
+        with service(workshop) as hel:
+            workshop.configure({"okta-audit": source(), f"new-{number}": source(SSWS)}, server=SERVER)
+            for _ in range(5):
+                hel.process.send_signal(signal.SIGHUP)
+            hel.process.terminate()
+            while hel.process.poll() is None:
+                hel.process.send_signal(signal.SIGHUP)
+                time.sleep(0.002)
+            ended = hel.stop()
+        assert ended.code == 0, ended.err
+        assert "Traceback" not in ended.err
+
+
+def test_a_source_that_cannot_start_is_shown_as_failing_and_starts_when_that_is_mended(workshop: Workshop) -> None:
+    workshop.configure({"okta-audit": source()}, server=SERVER)
+    (workshop.folder / "recordings").mkdir()
+    (workshop.folder / "recordings" / "second").write_text("in the way")
+    with service(workshop, "--record-dir", "recordings") as hel:
+        workshop.configure({"okta-audit": source(), "second": source()}, server=SERVER)
+        assert hel.reload()["added"] == ["second"]
+        until(lambda: hel.source("second")["state"] == "failing")
+        assert "recordings" in hel.source("second")["error"]["message"]
+        assert len(hel.logged("source.not_started")) == 1
+        (workshop.folder / "recordings" / "second").unlink()
+        hel.reload()
+        until(lambda: hel.source("second")["state"] == "ok")
+        assert hel.stop().code == 0
+
+
+def test_a_secrets_file_that_hangs_holds_up_neither_the_others_nor_the_end(workshop: Workshop) -> None:
+    path = in_file(workshop, workshop.org.api_token)
+    auth = {"type": "bearer", "token_file": path.name, "prefix": "SSWS"}
+    workshop.configure({"okta-audit": source(auth), "other": source()}, server=SERVER)
+    with service(workshop) as hel:
+        until(lambda: is_done(workshop, "okta-audit", "other"))
+        path.unlink()
+        os.mkfifo(path)
+        workshop.org.replace_api_token("00the-token-after-a-rotation")
+        until(lambda: workshop.org.ledger.requests[-1].status == 401)
+        hel.process.send_signal(signal.SIGHUP)
+        workshop.org.log.append(3)
+        until(lambda: is_done(workshop, "other"))
+        assert hel.ask("/healthz")[0] == 200
+        hel.process.send_signal(signal.SIGUSR1)
+        until(lambda: bool(hel.logged("dump.process")))
+        began = time.monotonic()
+        assert hel.stop().code == 0
+        assert time.monotonic() - began < 8
+
+
+def test_a_source_that_only_has_another_name_is_called_a_new_one(workshop: Workshop) -> None:
+    workshop.configure({"old": source(), "kept": source(query_params=SMALL)}, server=SERVER)
+    with service(workshop) as hel:
+        workshop.configure({"new": source(), "kept": source(query_params=SMALL)}, server=SERVER)
+        hel.reload()
+        until(lambda: bool(hel.logged("source.renamed")))
+        (line,) = hel.logged("source.renamed")
+        assert line["names"] == {"old": "new"}
+        assert "hel state export" in line["fix"]
 
 
 def test_what_needs_a_restart_is_named_and_the_log_level_does_not(workshop: Workshop) -> None:
@@ -175,6 +298,7 @@ def test_a_token_that_changed_in_its_file_is_taken(workshop: Workshop, by: str) 
             until(lambda: hel.source()["state"] == "failing")
             path.write_text(workshop.org.api_token)
             assert hel.reload()["changed"] == ["okta-audit"]
+            until(lambda: bool(hel.logged("source.recovered")))
         else:
             workshop.org.replace_api_token("00the-token-after-a-rotation")
             until(lambda: hel.source()["state"] == "failing")
@@ -255,6 +379,9 @@ def test_the_audit_tells_which_secret_was_read_and_which_configuration_counts(wo
         until(lambda: len(audited(hel)) == 4)
         hel.process.send_signal(signal.SIGHUP)
         until(lambda: len(audited(hel)) == 7)
+        (workshop.folder / "hel.yaml").write_text("")
+        hel.process.send_signal(signal.SIGHUP)
+        until(lambda: len(audited(hel)) == 8)
         ended = hel.stop()
     assert audited(hel) == [
         ("audit.config_loaded", None, None),
@@ -264,6 +391,7 @@ def test_the_audit_tells_which_secret_was_read_and_which_configuration_counts(wo
         ("audit.config_reloaded", None, None),
         ("audit.secret_read", "token", "loaded"),
         ("audit.secret_read", "server's token", "loaded"),
+        ("audit.config_refused", None, None),
     ]
     first, second = hel.logged("audit.config_loaded") + hel.logged("audit.config_reloaded")
     assert len(first["sha256"]) == 64

@@ -1,8 +1,10 @@
 """What a running Hel answers over HTTP: probes, JSON, and what may be asked of it."""
 
+import contextlib
 import json
 import socket
 import sqlite3
+from http.client import HTTPConnection
 from typing import Any
 
 import pytest
@@ -131,6 +133,54 @@ def test_what_makes_hel_do_something_wants_the_token(workshop: Workshop) -> None
         assert "hel.yaml:1:" in json.loads(text)["problems"][0]
         ended = hel.stop()
     assert TOKEN not in ended.err
+
+
+def test_connections_that_say_nothing_are_closed_and_keep_nobody_out(workshop: Workshop) -> None:
+    configure(workshop)
+    with service(workshop) as hel:
+        host, port = hel.address.split(":")
+        silent = [socket.create_connection((host, int(port))) for _ in range(150)]
+        for one in silent[::2]:
+            one.sendall(b"GET /healthz HTTP/1.1\r\nHost: loc")
+        workshop.org.log.append(5)
+        until(lambda: len(workshop.written()) == 1205)
+
+        def is_answered() -> bool:
+            try:
+                return hel.ask("/healthz")[0] == 200
+            except OSError:
+                return False
+
+        until(is_answered)
+        for one in silent:
+            one.settimeout(10)
+            with contextlib.suppress(ConnectionResetError):
+                assert one.recv(1000) == b""
+            one.close()
+        assert hel.stop().code == 0
+    assert all(line.startswith("{") for line in hel.log_file.read_text().splitlines())
+
+
+def test_another_name_in_the_host_header_is_not_answered_on_a_loopback_address(workshop: Workshop) -> None:
+    configure(workshop)
+    with service(workshop) as hel:
+        for name, status in (("localhost:8080", 200), ("127.0.0.1", 200), ("evil.example", 400)):
+            connection = HTTPConnection(hel.address, timeout=10)
+            connection.request("GET", "/api/v1/sources", headers={"host": name})
+            assert connection.getresponse().status == status
+            connection.close()
+
+
+def test_a_secret_that_the_api_repeats_is_on_no_page_and_in_no_json(workshop: Workshop) -> None:
+    configure(workshop)
+    workshop.org.fault(Fault(kind="echo", times=10_000))
+    with service(workshop) as hel:
+        until(lambda: hel.source()["state"] == "failing")
+        texts = [hel.ask(path)[1] for path in ("/", "/api/v1/sources", "/metrics", "/readyz")]
+        assert "***" in hel.source()["error"]["message"]
+        table = workshop.hel("status")
+    for text in (*texts, table.out.decode(), table.err):
+        assert not [secret for secret in workshop.secrets() if secret in text]
 
 
 def test_without_a_token_nothing_can_be_asked_for_but_answers(workshop: Workshop) -> None:

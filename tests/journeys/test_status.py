@@ -18,7 +18,7 @@ Opening = Callable[..., Workshop]
 
 SHAPE = {
     "name", "url", "state", "last_success", "next_poll", "newest_event", "lag_s", "events", "duplicates",
-    "events_per_minute", "rate_limit", "circuit", "failures", "error",
+    "events_per_minute", "rate_limit", "paused_until", "circuit", "failures", "error",
 }  # fmt: skip
 
 

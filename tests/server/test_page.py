@@ -230,6 +230,14 @@ def test_the_budget_is_a_bar_and_numbers(limit: int, remaining: int, width: str)
     assert [each["style"] for each in document.each("i")][-1] == f"width:{width}"
 
 
+def test_a_pause_is_told_until_it_is_over() -> None:
+    for until, said in (
+        ("2026-05-01T12:01:00Z", "45 of 60 leftpaused for 60 s"),
+        ("2026-05-01T12:00:00Z", "45 of 60 left"),
+    ):
+        assert cells(read(source(paused_until=until)))["Rate limit"] == said
+
+
 def test_it_is_a_table_whose_headers_are_told_and_whose_cells_name_theirs_where_they_become_cards() -> None:
     document = read(source("a"), source("b", error=ERROR))
     assert len(document.each("table")) == 1

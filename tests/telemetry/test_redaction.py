@@ -104,6 +104,15 @@ def test_of_thousands_each_is_found_like_one_of_a_few_and_one_that_is_forgotten_
     assert register.repeats_secret(f"{'x' * 50}{'a' * 31}")
 
 
+def test_a_secret_of_the_configuration_that_also_passed_is_never_forgotten() -> None:
+    register = Register(most=2)
+    register.conceal("of-the-config", for_good=True)
+    for secret in ("of-the-config", "another-one", "a-third-one"):
+        register.conceal(secret)
+    assert register.redacted("of-the-config " * 30) == "*** " * 30
+    assert register.redacted("of-the-config") == "***"
+
+
 def test_text_that_is_not_unicode_is_hidden_too() -> None:
     assert knowing("p\udcffssword", "\ud800secret").redacted("p\udcffssword \ud800secret") == "*** ***"
 
