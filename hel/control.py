@@ -177,7 +177,7 @@ class Control:
             self._is_asked = False
             try:
                 loaded = await self._read()
-                if not self._fleet.has_begun:
+                if not await self._fleet.is_running():
                     raise ConfigError("Hel is about to stop", "the next start reads the configuration anyway")
             except HelError as error:
                 problems = (error.problems if isinstance(error, ConfigError) else ()) or (str(error),)

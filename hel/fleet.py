@@ -88,6 +88,7 @@ class Fleet:
         self._clock = clock
         self._log = log
         self._tasks: anyio.abc.TaskGroup | None = None
+        self._begun = anyio.Event()
         self._alive: set[str] = set()
         self._standings: dict[str, Standing] = {}
         self._naps: dict[str, anyio.CancelScope] = {}
@@ -95,7 +96,12 @@ class Fleet:
 
     @property
     def has_begun(self) -> bool:
-        """Whether they run."""
+        """Whether they run, or did."""
+        return self._begun.is_set()
+
+    async def is_running(self) -> bool:
+        """Whether they run, once they have begun; False when they have ended."""
+        await self._begun.wait()
         return self._tasks is not None
 
     @property
@@ -108,7 +114,8 @@ class Fleet:
         try:
             async with anyio.create_task_group() as self._tasks:
                 for name in self._wanted:
-                    self._tasks.start_soon(self._go_on, name)
+                    self._begin(name, self._tasks)
+                self._begun.set()
                 await anyio.sleep_forever()
         finally:
             self._tasks = None
@@ -143,23 +150,25 @@ class Fleet:
         before, self._wanted = self._wanted, dict(wanted)
         self._shared.settle((each.source, each.secrets) for each in wanted.values())
         for name in wanted.keys() - self._alive:
-            self._tasks.start_soon(self._go_on, name)
+            self._begin(name, self._tasks)
         for name, running in self._running.items():
             if name not in before or name not in wanted or not before[name].is_same(wanted[name]):
                 running.scope.cancel()
         for nap in self._naps.values():
             nap.cancel()
 
+    def _begin(self, name: str, tasks: anyio.abc.TaskGroup) -> None:
+        self._alive.add(name)
+        tasks.start_soon(self._go_on, name)
+
     async def _go_on(self, name: str) -> None:
         """Let one source be what it is to be, until it is to be no more."""
-        self._alive.add(name)
         while name in self._wanted:
-            if name not in self._running and not self._restart(name):
-                with anyio.CancelScope() as self._naps[name]:
-                    await self._clock.sleep(_TRY_AGAIN_S)
-                del self._naps[name]
-                continue
-            await self._shared.sweep()  # what it used before, and nobody does now
+            if name not in self._running:
+                if not self._restart(name):
+                    await self._nap(name)
+                    continue
+                await self._shared.sweep()  # what it used before, and nobody does now
             running = self._running[name]
             with running.scope:
                 await running.poller.run()
@@ -172,6 +181,12 @@ class Fleet:
         self._keeps.pop(name, None)
         self._log.info("source.removed", source=name)
         await self._shared.sweep()
+
+    async def _nap(self, name: str) -> None:
+        """Wait a while, or until something else is wanted."""
+        with anyio.CancelScope() as self._naps[name]:
+            await self._clock.sleep(_TRY_AGAIN_S)
+        del self._naps[name]
 
     def _restart(self, name: str) -> bool:
         """Start a source anew; False where that fails, which is said."""

@@ -89,7 +89,16 @@ class Lifecycle:
         self._polling.cancel()
 
     async def _watch(self, *, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        heeded = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.getsignal(number) for number in heeded}
+        try:
+            await self._heed(heeded, task_status)
+        finally:  # asyncio leaves behind what Python does by itself, which is not what they mean here
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def _heed(self, heeded: tuple[signal.Signals, ...], task_status: TaskStatus[None]) -> None:
+        with anyio.open_signal_receiver(*heeded) as signals:
             task_status.started()
             async with anyio.create_task_group() as deadline:
                 is_asked = False

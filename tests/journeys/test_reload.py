@@ -186,7 +186,7 @@ def test_any_row_of_reloads_writes_every_event_once_for_each_source(workshop: Wo
                 workshop.org.log.append(300)
                 time.sleep(chance.random() * 0.3)
                 hel.process.kill()
-                hel.process.wait()
+                hel.process.communicate()
     everything = {
         name: source(query_params=SMALL, source_label_value=label) for name, label in zip("abc", "xyz", strict=True)
     }
