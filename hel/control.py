@@ -20,6 +20,7 @@ from hel.errors import ConfigError, HelError
 from hel.fleet import Fleet, Wanted
 from hel.health import Health
 from hel.queue import BatchQueue
+from hel.signals import receiving
 from hel.telemetry.log import Level, Log, Taps
 from hel.timestamps import utc_text
 
@@ -259,17 +260,12 @@ class Control:
 
     async def heed(self) -> None:
         """Reload on SIGHUP and dump on SIGUSR1, until cancelled; from then on both are ignored."""
-        heeded = (signal.SIGHUP, signal.SIGUSR1)
-        try:
-            with anyio.open_signal_receiver(*heeded) as signals:
-                async with anyio.create_task_group() as reloading:
-                    for number in self._around.early:
-                        self._heed(number, reloading)
-                    async for number in signals:
-                        self._heed(number, reloading)
-        finally:
-            for number in heeded:
-                signal.signal(number, signal.SIG_IGN)
+        with receiving({signal.SIGHUP: signal.SIG_IGN, signal.SIGUSR1: signal.SIG_IGN}) as signals:
+            async with anyio.create_task_group() as reloading:
+                for number in self._around.early:
+                    self._heed(number, reloading)
+                async for number in signals:
+                    self._heed(number, reloading)
 
     def _heed(self, number: signal.Signals, reloading: anyio.abc.TaskGroup) -> None:
         """Do what a signal asks for; of reloads that wait, one is as good as many."""

@@ -16,6 +16,7 @@ from anyio.abc import TaskStatus
 from hel.emitter import Emitter
 from hel.errors import HelError, SinkError
 from hel.queue import BatchQueue
+from hel.signals import receiving
 from hel.sinks.sink import Sink
 from hel.telemetry.log import Log
 
@@ -89,16 +90,7 @@ class Lifecycle:
         self._polling.cancel()
 
     async def _watch(self, *, task_status: TaskStatus[None]) -> None:
-        heeded = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.getsignal(number) for number in heeded}
-        try:
-            await self._heed(heeded, task_status)
-        finally:  # asyncio leaves behind what Python does by itself, which is not what they mean here
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    async def _heed(self, heeded: tuple[signal.Signals, ...], task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(*heeded) as signals:
+        with receiving({signal.SIGTERM: None, signal.SIGINT: None}) as signals:
             task_status.started()
             async with anyio.create_task_group() as deadline:
                 is_asked = False
@@ -108,7 +100,7 @@ class Lifecycle:
                     is_asked = True
                     self._polling.cancel()
                     deadline.start_soon(self._end_delivery)
-                    self._log.info("stop.asked", signal=signal.Signals(number).name, within_s=self._shutdown_s)
+                    self._log.info("stop.asked", signal=number.name, within_s=self._shutdown_s)
 
     async def _end_delivery(self) -> None:
         await anyio.sleep(self._shutdown_s)
