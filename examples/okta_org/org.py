@@ -184,8 +184,10 @@ class Org:
 
     def replace_key(self, kid: str) -> None:
         """Revoke the app's keys; a new one is good instead."""
+        key = keys.make(kid)
         self._keys.clear()
-        self.client_key = self.add_key(kid)
+        self._keys[kid] = key.public
+        self.client_key = key
 
     def add_key(self, kid: str, kind: Literal["RSA", "EC"] = "RSA") -> ClientKey:
         """Give the app another key; from now on an assertion must name its `kid`."""
