@@ -118,13 +118,11 @@ def status(
     ] = False,
 ) -> None:
     """Show how each source does: by the server of a running Hel, and by the state."""
+    from hel.cli import status as command
+
     if check:
-        from hel.cli.check import check as ask
-
-        ask(config or context.obj)
+        command.check(config or context.obj)
     else:
-        from hel.cli import status as command
-
         command.status(config or context.obj, as_json=as_json)
 
 

@@ -1,8 +1,8 @@
-"""One question to the server of a running Hel on this machine. Nothing is imported for it that takes its time."""
+"""One question to the server of a running Hel on this machine, by the standard library's own client."""
 
 from http.client import HTTPConnection, HTTPException
-from typing import Protocol
 
+from hel.config.server import ServerConfig
 from hel.errors import HelError
 from hel.telemetry.printable import printable
 
@@ -11,36 +11,17 @@ _MOST_BYTES = 16_000_000
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where it listens, and so where it is asked
 
 
-class Listening(Protocol):
-    """Where the server listens."""
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is one."""
-        ...
-
-    @property
-    def host(self) -> str:
-        """Its IP address, `0.0.0.0` or `::` for all of the machine's."""
-        ...
-
-    @property
-    def port(self) -> int:
-        """Its port, 0 for any free one."""
-        ...
-
-
 class SilentError(HelError):
     """The server did not answer as Hel's does."""
 
 
-def address(server: Listening) -> str:
+def address(server: ServerConfig) -> str:
     """Where the server answers on this machine, such as `http://127.0.0.1:8080`."""
     host = _EVERYWHERE.get(server.host, server.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{server.port}"
 
 
-def ask(server: Listening, path: str) -> bytes:
+def ask(server: ServerConfig, path: str) -> bytes:
     """The body of the server's answer, which no proxy passes on.
 
     Raises:

@@ -5,13 +5,15 @@ import os
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from hel.cli import survey
-from hel.cli.inquiry import SilentError, address
+from hel.cli.inquiry import SilentError, address, ask
 from hel.cli.marks import ADVICE, CROSSED
-from hel.cli.problems import answer, config_path, reported, say
+from hel.cli.problems import FAILED, answer, config_path, reported, say
 from hel.config.load import load_global, source_names
 from hel.config.models import GlobalConfig
-from hel.errors import StateError
+from hel.errors import ConfigError, StateError
 from hel.records import Checkpoint
 from hel.state.lock import holder
 
@@ -46,6 +48,16 @@ def _asked(settings: GlobalConfig) -> tuple[dict[str, Any] | None, SilentError |
         return survey.from_server(settings.server), None
     except SilentError as error:
         return None, error
+
+
+def check(config: Path | None) -> None:
+    """Ask the server whether Hel is alive; exit 0 where it is, else 1, with a line on stderr."""
+    try:
+        ask(load_global(config_path(config), os.environ).server, "/healthz")
+    except (ConfigError, SilentError) as error:
+        problems = error.problems if isinstance(error, ConfigError) and error.problems else (f"hel: {error}",)
+        say("; ".join(problems))
+        raise typer.Exit(FAILED) from None
 
 
 def _checkpoints(settings: GlobalConfig, *, needed: bool) -> dict[str, Checkpoint]:

@@ -191,6 +191,8 @@ def test_a_check_fails_in_one_line_when_hel_is_not_alive_or_takes_too_long(bare:
         ended = bare.hel("status", "--check", env={"HEL_GLOBAL__SERVER__PORT": str(port)})
     assert (ended.code, ended.out) == (1, b"")
     assert ended.err == f"hel: http://127.0.0.1:{port}/healthz answered 503: the loop is stuck\n"
+    with answering(b"", 404) as port:
+        assert bare.hel("status", "--check", env={"HEL_GLOBAL__SERVER__PORT": str(port)}).code == 1, "a stranger"
     with answering(b"", wait_s=30) as port:
         ended = bare.hel("status", "--check", env={"HEL_GLOBAL__SERVER__PORT": str(port)})
     assert (ended.code, "it took too long" in ended.err) == (1, True)
