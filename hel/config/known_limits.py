@@ -166,18 +166,12 @@ def _says_how_often(source: SourceConfig) -> bool:
 
 def _sharing(sources: Mapping[str, SourceConfig]) -> Iterator[dict[str, SourceConfig]]:
     """The sources of Okta's log that share a budget: of one org, with one credential."""
-    groups: list[tuple[object, dict[str, SourceConfig]]] = []
+    groups: dict[tuple[str, str], dict[str, SourceConfig]] = {}
     for name, source in sources.items():
-        if not okta.is_log(source.url) or _stands_in(source.url):
-            continue
-        credential = source.auth.model_dump(exclude={"scopes"}) if source.auth else None
-        key = (urlsplit(source.url).netloc, credential)
-        found = next((group for known, group in groups if known == key), None)
-        if found is None:
-            groups.append((key, {name: source}))
-        else:
-            found[name] = source
-    yield from (group for _, group in groups)
+        if okta.is_log(source.url) and not _stands_in(source.url):
+            credential = source.auth.model_dump_json(exclude={"scopes"}) if source.auth else ""
+            groups.setdefault((urlsplit(source.url).netloc, credential), {})[name] = source
+    yield from groups.values()
 
 
 def _stands_in(url: str) -> bool:
