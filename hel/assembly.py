@@ -19,8 +19,8 @@ from hel.policy import rate_headers
 from hel.policy.diagnosis import Facts
 from hel.policy.rate_headers import HeaderNames
 from hel.policy.retry import Backoff
-from hel.poller import Pace
 from hel.recovery import Recovery
+from hel.schedule import Pace
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.timestamps import grain_of

@@ -15,10 +15,11 @@ from pathlib import Path
 from hel import asking, assembly, audit
 from hel.adopting import adopt_output, claim
 from hel.auth.nonces import Nonces
+from hel.changes import wanted_of
 from hel.clock import Clock
 from hel.config.load import Loaded
 from hel.config.models import MB
-from hel.control import Control, Surroundings, wanted_of
+from hel.control import Control, Surroundings
 from hel.emitter import Emitter
 from hel.errors import ConfigError, HelError, SourceError
 from hel.fleet import Fleet

@@ -3,9 +3,8 @@
 Signals and the server both ask here. A configuration that is not right is refused as a whole, and the old one goes on.
 """
 
-import json
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,18 +13,16 @@ import anyio.abc
 import anyio.to_thread
 
 from hel import __version__, audit
+from hel.changes import Reloaded, compare, wanted_of
 from hel.clock import Clock
 from hel.config.load import Loaded
 from hel.errors import ConfigError, HelError
-from hel.fleet import Fleet, Wanted
+from hel.fleet import Fleet
 from hel.health import Health
 from hel.queue import BatchQueue
 from hel.signals import receiving
 from hel.telemetry.log import Level, Log, Taps
 from hel.timestamps import utc_text
-
-_LIVE = frozenset({"log_level"})
-"""Keys of `global` that a reload changes; the others wait for a restart."""
 
 _READ_S = 60.0
 
@@ -45,44 +42,6 @@ class Surroundings:
     taps: Taps
     level: Level
     early: Sequence[signal.Signals] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What a reload changed.
-
-    Attributes:
-        added: Sources that start.
-        changed: Sources that start anew at their cursor.
-        removed: Sources that end once what they handed over is delivered.
-        unchanged: How many go on as they are.
-        restart: Keys of `global` that count only after a restart.
-        renamed: New names by the old ones, of sources that only seem to be new.
-    """
-
-    added: list[str]
-    changed: list[str]
-    removed: list[str]
-    unchanged: int
-    restart: list[str]
-    renamed: dict[str, str]
-
-
-def wanted_of(loaded: Loaded) -> dict[str, Wanted]:
-    """What each source is to be."""
-    return {name: Wanted(source, loaded.secrets[name]) for name, source in loaded.config.sources.items()}
-
-
-def _renamed(before: Mapping[str, Wanted], after: Mapping[str, Wanted]) -> dict[str, str]:
-    """Sources that ask the same as one that is gone."""
-    added = {_asks(after[name]): name for name in after.keys() - before.keys()}
-    gone = sorted(before.keys() - after.keys())
-    return {name: added[_asks(before[name])] for name in gone if _asks(before[name]) in added}
-
-
-def _asks(wanted: Wanted) -> str:
-    source = wanted.source
-    return json.dumps([source.url, source.query_params, source.body], sort_keys=True, default=str)
 
 
 class Control:
@@ -206,20 +165,9 @@ class Control:
             ) from None
 
     def _take(self, loaded: Loaded) -> Reloaded:
-        before, after = wanted_of(self._loaded), wanted_of(loaded)
-        both = before.keys() & after.keys()
-        changed = sorted(name for name in both if not before[name].is_same(after[name]))
-        old, new = self._begun, loaded.config.global_
-        fixed = type(new).model_fields.keys() - _LIVE
-        reloaded = Reloaded(
-            sorted(after.keys() - before.keys()),
-            changed,
-            sorted(before.keys() - after.keys()),
-            len(both) - len(changed),
-            sorted(f"global.{key}" for key in fixed if getattr(old, key) != getattr(new, key)),
-            _renamed(before, after),
-        )
-        self._around.level.name = new.log_level
+        after = wanted_of(loaded)
+        reloaded = compare(self._begun, loaded.config.global_, wanted_of(self._loaded), after)
+        self._around.level.name = loaded.config.global_.log_level
         self._loaded = loaded
         self._fleet.change(after)
         for warning in loaded.warnings:

@@ -11,9 +11,8 @@ import anyio
 import anyio.abc
 
 from hel import asking, assembly
+from hel.changes import Wanted
 from hel.clock import Clock
-from hel.config.secrets import Secrets
-from hel.config.source import SourceConfig
 from hel.errors import HelError, SourceError
 from hel.exchange import Exchange
 from hel.health import Live
@@ -26,23 +25,6 @@ from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 
 _TRY_AGAIN_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a source is to be.
-
-    Attributes:
-        source: Its config.
-        secrets: What it proves itself with.
-    """
-
-    source: SourceConfig
-    secrets: Secrets = field(repr=False)
-
-    def is_same(self, other: "Wanted") -> bool:
-        """Whether nothing has changed, the values of its secrets included."""
-        return self.source == other.source and self.secrets.are(other.secrets)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ and the next tick goes on behind it. There are never two ticks of one source at 
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -23,7 +22,7 @@ from hel.paging.walk import Walks
 from hel.queue import BatchQueue, Room, Size
 from hel.records import Page, Reply, Request
 from hel.recovery import Recovery
-from hel.schedule import first_start, next_start
+from hel.schedule import Pace, first_start, next_start
 from hel.standing import Standing
 from hel.starts import Starts
 from hel.telemetry.log import Log
@@ -49,25 +48,6 @@ class Fetch(Protocol):
         The room is waited for before each send, and given back while anything else is waited for.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often and how far a source is asked.
-
-    Attributes:
-        interval_s: From one start to the next.
-        jitter_s: Up to this much is added to it.
-        max_pages: The most pages in a tick.
-        page_delay_s: Between two pages of a tick.
-        tick_timeout_s: How long a tick may take, apart from waits for the output.
-    """
-
-    interval_s: float
-    jitter_s: float
-    max_pages: int
-    page_delay_s: float
-    tick_timeout_s: float
 
 
 class Poller:

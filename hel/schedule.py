@@ -1,5 +1,26 @@
 """When a source's next tick starts. A law: numbers in, a number out."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how far a source is asked.
+
+    Attributes:
+        interval_s: From one start to the next.
+        jitter_s: Up to this much is added to it.
+        max_pages: The most pages in a tick.
+        page_delay_s: Between two pages of a tick.
+        tick_timeout_s: How long a tick may take, apart from waits for the output.
+    """
+
+    interval_s: float
+    jitter_s: float
+    max_pages: int
+    page_delay_s: float
+    tick_timeout_s: float
+
 
 def first_start(now: float, jitter_s: float, draw: float) -> float:
     """The first start, spread over the jitter so that many sources do not start as one.

@@ -11,10 +11,11 @@ from hel.events import LineMaker
 from hel.memory import Memory
 from hel.paging.place import Asking
 from hel.paging.question import Question
-from hel.poller import Pace, Poller
+from hel.poller import Poller
 from hel.queue import BatchQueue, Room, Size
 from hel.records import Batch, Checkpoint, Reply, Request
 from hel.recovery import Recovery
+from hel.schedule import Pace
 from hel.tick import Tick
 from tests.doubles import FakeClock, HeardLog, hand_over, link_pager
 from tests.virtual_time import VirtualClock, run
