@@ -44,19 +44,25 @@ class _Bounded(H11Protocol):
         """Take it, unless there are too many."""
         super().connection_made(transport)
         self._ends_at = self.loop.time() + LONGEST_S
+        self._timer = self.loop.call_later(IDLE_S, self._look)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
-        else:
-            self.loop.call_later(IDLE_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        self._timer.cancel()
+        super().connection_lost(exc)
 
     def _look(self) -> None:
-        """Close what has nothing under way, or has had it for too long."""
+        """Close what has nothing under way, once all of its answer is read, and end what lasts too long."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request
         is_busy = cycle is not None and not cycle.response_complete
-        if is_busy and self.loop.time() < self._ends_at:
-            self.loop.call_later(IDLE_S, self._look)
-        else:
+        if self.loop.time() >= self._ends_at:
             self.transport.abort()
+            return
+        if not is_busy:
+            self.transport.close()
+        self._timer = self.loop.call_later(IDLE_S, self._look)
 
 
 def listen(host: str, port: int) -> socket.socket:
