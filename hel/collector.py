@@ -160,7 +160,7 @@ class Collector:
                 split, maker = asking.split(source), assembly.line_maker(source)
                 play = partial(replay, name, directory / name, split, maker, memory, queue, log)
                 jobs.append(partial(self._account, name, play))
-            await self._finish(queue, sink, None, Nonces(), self._keeps(), jobs)
+            await self._finish(queue, sink, None, Nonces(), {}, jobs)
         return self._outcome
 
     def _service(self, around: Surroundings, stack: ExitStack) -> _Service:
@@ -178,7 +178,8 @@ class Collector:
         self, sink: Sink, known: Store | None, store: Store | None, record_dir: Path | None, service: _Service | None
     ) -> None:
         """Poll from what one store knows, and commit to the other where there is one."""
-        queue, nonces, keeps = self._queue(), Nonces(known.nonces() if known else None), self._keeps()
+        queue, nonces = self._queue(), Nonces(known.nonces() if known else None)
+        keeps: dict[str, Keep] = {}  # each source's, which the fleet says as it starts it
         shared = Shared(Transports(self._clock), nonces, self._clock, self._log)
 
         def recorder(name: str) -> Recorder | None:
@@ -238,6 +239,3 @@ class Collector:
     def _queue(self) -> BatchQueue:
         bounds = self._config.global_.queue
         return BatchQueue(bounds.max_events, int(bounds.max_mb * MB))
-
-    def _keeps(self) -> dict[str, Keep]:
-        return {name: assembly.keep(source) for name, source in self._config.sources.items()}

@@ -140,10 +140,9 @@ class Control:
                 if not await self._fleet.is_running():
                     raise ConfigError("Hel is about to stop", "the next start reads the configuration anyway")
             except HelError as error:
-                problems = (error.problems if isinstance(error, ConfigError) else ()) or (str(error),)
                 fix = "the old configuration goes on as it was; correct this (see `hel validate`) and reload again"
-                self._log.info("audit.config_refused", problems=len(problems))
-                self._log.error("config.refused", problems=list(problems), fix=fix)
+                self._log.info("audit.config_refused", problems=len(error.told))
+                self._log.error("config.refused", problems=list(error.told), fix=fix)
                 raise
             return self._take(loaded)
 

@@ -50,6 +50,11 @@ class HelError(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.fix})" if self.fix else self.message
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that is wrong, a line each."""
+        return (str(self),)
+
 
 class ConfigError(HelError):
     """Usage or configuration: nothing was requested (exit 2).
@@ -63,6 +68,11 @@ class ConfigError(HelError):
     def __init__(self, message: str, fix: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, fix)
         self.problems = problems
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """All that is wrong, a line each."""
+        return self.problems or super().told
 
 
 class StateError(HelError):

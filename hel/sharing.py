@@ -124,7 +124,7 @@ def exchange_of(
     breaker = Breaker(fuse.failure_threshold, fuse.success_threshold, fuse.half_open_timeout_secs)
     exchange = Exchange(
         shared.transports.of(secrets.tls),
-        credential(source, secrets, shared, log),
+        _credential(source, secrets, identity, shared, log),
         _budget(account, resilience.rate_limit, shared),
         breaker if fuse.enabled else None,
         rules(source),
@@ -139,14 +139,19 @@ def exchange_of(
 
 def credential(source: SourceConfig, secrets: Secrets, shared: Shared, log: Log) -> Credential:
     """What signs its requests; shared with the sources that sign in as it does, whose first one's settings hold."""
-    auth, identity = source.auth, _identity_of(source, secrets)
+    return _credential(source, secrets, _identity_of(source, secrets), shared, log)
+
+
+def _credential(
+    source: SourceConfig, secrets: Secrets, identity: tuple[str, Tls] | None, shared: Shared, log: Log
+) -> Credential:
+    auth = source.auth
     grant = None if auth is None else _grant(auth, secrets)
     if grant is None or identity is None:
         fixed = partial(_fixed, auth)
         return fixed(secrets) if auth is None else RereadCredential(secrets, fixed, log)
     if identity not in shared.credentials:
-        shared.servers[identity] = server = _token_server(source, grant, secrets, shared)
-        shared.credentials[identity] = _oauth2(source, grant, secrets, server, shared)
+        shared.servers[identity], shared.credentials[identity] = _sign_in(source, grant, secrets, shared)
     return shared.credentials[identity]
 
 
@@ -181,24 +186,20 @@ def _grant(auth: AnyAuth, secrets: Secrets) -> Grant | None:
     )
 
 
-def _token_server(source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared) -> TokenServer:
+def _sign_in(
+    source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared
+) -> tuple[TokenServer, OAuth2Credential]:
+    """A token server, and what asks it."""
     known = replace(facts(source), token_url=grant.token_url)
     log = shared.log.bind(token_server=origin_of(grant.token_url))
-    return TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
-
-
-def _oauth2(
-    source: SourceConfig, grant: Grant, secrets: Secrets, server: TokenServer, shared: Shared
-) -> OAuth2Credential:
-    known = replace(facts(source), token_url=grant.token_url)
-    log = shared.log.bind(token_server=origin_of(grant.token_url))
+    server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
     rereader = Rereader(secrets, log)
 
     async def regrant() -> Grant | None:
         fresh = await rereader.changed()
         return None if fresh is None or source.auth is None else regranted(grant, source.auth, fresh)
 
-    return OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log, regrant)
+    return server, OAuth2Credential(grant, known, shared.nonces, server, shared.clock, log, regrant)
 
 
 def regranted(grant: Grant, auth: AnyAuth, fresh: Secrets) -> Grant | None:

@@ -21,8 +21,17 @@ _LAST_MOMENT = 253_402_300_799.0
 
 def utc_text(at: float) -> str:
     """RFC 3339 in UTC with milliseconds, such as `2026-05-01T12:00:00.000Z`; from the year 1 to the year 9999."""
+    return _utc(at, "milliseconds")
+
+
+def utc_seconds(at: float) -> str:
+    """The same in whole seconds, for a person."""
+    return _utc(at, "seconds")
+
+
+def _utc(at: float, timespec: str) -> str:
     moment = datetime.fromtimestamp(min(max(at, _FIRST_MOMENT), _LAST_MOMENT), UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
 def parse_time(text: str) -> float | None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from hel.state.lock import StateLock
 from hel.state.schema import check_file
 from hel.state.store import Store
 from hel.telemetry.printable import printable
-from hel.timestamps import parse_text, parse_time, utc_text
+from hel.timestamps import parse_text, parse_time, utc_seconds, utc_text
 
 SETTABLE = ("resume", "newest", "watermark", "finished")
 
@@ -92,7 +91,7 @@ def _described(checkpoint: Checkpoint) -> Iterator[tuple[str, str]]:
         yield "overlapping", "it goes over events that were delivered before, and leaves them out"
     yield (
         "updated",
-        f"{datetime.fromtimestamp(checkpoint.updated_at, UTC):%Y-%m-%dT%H:%M:%SZ}{age(checkpoint.updated_at)}",
+        f"{utc_seconds(checkpoint.updated_at)}{age(checkpoint.updated_at)}",
     )
 
 

@@ -6,7 +6,6 @@ Both give the shape of `/api/v1/sources`; what the state does not know is None t
 import json
 import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from hel.config.models import GlobalConfig
 from hel.config.server import ServerConfig
 from hel.records import Checkpoint
 from hel.state.store import Store
+from hel.timestamps import utc_seconds
 
 
 def from_server(server: ServerConfig) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def from_state(settings: GlobalConfig, names: Iterable[str], checkpoints: Mappin
     output = settings.output.path
     return {
         "version": __version__,
-        "now": _text(now),
+        "now": utc_seconds(now),
         "started_at": None,
         "ready": None,
         "because": [],
@@ -71,9 +71,9 @@ def _source(name: str, checkpoint: Checkpoint, now: float) -> dict[str, Any]:
         "name": name,
         "url": None,
         "state": "finished" if checkpoint.finished else None,
-        "last_success": _text(checkpoint.updated_at) if checkpoint.updated_at else None,
+        "last_success": utc_seconds(checkpoint.updated_at) if checkpoint.updated_at else None,
         "next_poll": None,
-        "newest_event": None if newest_at is None else _text(newest_at),
+        "newest_event": None if newest_at is None else utc_seconds(newest_at),
         "lag_s": None if newest_at is None else round(max(0.0, now - newest_at), 1),
         "events": None,
         "duplicates": None,
@@ -84,7 +84,3 @@ def _source(name: str, checkpoint: Checkpoint, now: float) -> dict[str, Any]:
         "failures": None,
         "error": None,
     }
-
-
-def _text(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"

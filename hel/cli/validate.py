@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from hel.cli.account import counted
 from hel.cli.marks import ADVICE, CROSSED, PASSED
 from hel.cli.problems import UNUSABLE, answer, config_path, reported, say
 from hel.cli.report import found_secrets
@@ -44,9 +45,8 @@ def _loaded(path: Path) -> Loaded:
     try:
         return load(path, os.environ, now=time.time())
     except ConfigError as error:
-        count = len(error.problems)
-        if count:
-            say(f"{CROSSED} {path}: {count} {'problem' if count == 1 else 'problems'}; nothing was requested")
+        if error.problems:
+            say(f"{CROSSED} {path}: {counted(len(error.problems), 'problem')}; nothing was requested")
         raise
 
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from hel.errors import ConfigError, HelError
+from hel.errors import HelError
 from hel.server.page import page
 from hel.telemetry.log import Log
 
@@ -156,14 +156,8 @@ class Server:
         try:
             return _answer(asdict(await self._control.reload()))
         except HelError as error:
-            problems = error.problems if isinstance(error, ConfigError) else ()
-            return _answer(
-                {
-                    "error": "the configuration is refused, and the old one goes on",
-                    "problems": problems or [str(error)],
-                },
-                422,
-            )
+            text = "the configuration is refused, and the old one goes on"
+            return _answer({"error": text, "problems": error.told}, 422)
 
     def _refusal(self, request: Request) -> Response | None:
         """Why this may not be asked; None where it may."""
