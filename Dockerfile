@@ -19,7 +19,7 @@ RUN /build/bin/python -m hatchling build -t wheel -d /wheels
 # What is installed comes from these wheels; without pip, and compiled now, for nothing can be written later.
 RUN python -m venv --without-pip /opt/hel \
  && python -m pip --quiet --python /opt/hel/bin/python install --no-compile --no-index \
-      --find-links /wheels hel-collector \
+      --find-links /wheels 'hel-collector[fast]' \
  && /opt/hel/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/hel/lib
 
 FROM python:${PYTHON}

@@ -1,7 +1,8 @@
 """From a source's section of the config to what it asks: its question, its pages, its walks."""
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec import structs
 
 from hel import okta
 from hel.config.pagination import (
@@ -21,7 +22,7 @@ from hel.paging.place import Asking
 from hel.paging.question import Question
 from hel.paging.strategies import Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
 from hel.paging.walk import Span, Walks
-from hel.records import BY_TIME
+from hel.records import BY_TIME, Text
 from hel.timestamps import written_start
 
 
@@ -109,10 +110,10 @@ def strategy(pages: Pagination) -> Strategy:
 def walks(source: SourceConfig) -> Walks | None:
     """Where its ticks begin, where its cursor does not last."""
     if (mark := source.watermark) is not None:
-        asked = replace(question(source), start_param=mark.param)
+        asked = structs.replace(question(source), start_param=mark.param)
         return Walks(asked, mark.param_format or mark.format, mark.overlap_secs, mark.template)
     if (window := source.window) is not None:
-        asked = replace(question(source), start_param=window.start_param)
+        asked = structs.replace(question(source), start_param=window.start_param)
         span = Span(window.end_param, window.max_secs, window.lag_secs)
         return Walks(asked, window.format, window.overlap_secs, span=span)
     return None
@@ -123,7 +124,7 @@ def place_of_events(source: SourceConfig) -> Events:
     return Events(source.events_path, source.events_may_be_missing, is_bare=okta.is_log(source.url))
 
 
-def split(source: SourceConfig) -> Callable[[bytes], list[bytes]]:
+def split(source: SourceConfig) -> Callable[[bytes], list[Text]]:
     """How the events are found in an answer."""
     where = place_of_events(source)
     return lambda body: where.of(Envelope(body))

@@ -6,21 +6,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal
 
+from msgspec import structs
+
 from hel.asking import question, walks
 from hel.attempt import Rules
 from hel.config.auth import ApiKeyAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.pagination import NoPagination
 from hel.config.resilience import Limits, RateLimit
 from hel.config.source import SourceConfig
-from hel.dedupe import SeenIds, key_of
+from hel.dedupe import SeenIds, id_key
 from hel.events import LineMaker
-from hel.memory import LineLimit, Memory
+from hel.memory import Memory
 from hel.policy import rate_headers
 from hel.policy.diagnosis import Facts
 from hel.policy.rate_headers import HeaderNames
 from hel.policy.retry import Backoff
 from hel.recovery import Recovery
 from hel.schedule import Pace
+from hel.sieve import LineLimit
 from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.timestamps import grain_of
@@ -42,8 +45,8 @@ def line_maker(source: SourceConfig) -> LineMaker:
 
 def identify(maker: LineMaker, event: bytes) -> bytes | None:
     """The ID key of an event that was delivered, or None where it has none."""
-    key = maker.line(event, 0.0).key
-    return None if key is None else key_of(key)
+    (key,) = maker.lines([event], 0.0).keys
+    return id_key(key) if key else None
 
 
 def pace(source: SourceConfig) -> Pace:
@@ -68,13 +71,13 @@ def facts(source: SourceConfig) -> Facts:
     auth = source.auth
     known = Facts(source.url, "none" if auth is None else auth.type)
     if isinstance(auth, OAuth2Auth):
-        return replace(known, token_url=auth.token_url, dpop=auth.dpop)
+        return structs.replace(known, token_url=auth.token_url, dpop=auth.dpop)
     if isinstance(auth, BearerAuth):
-        return replace(known, prefix=auth.prefix)
+        return structs.replace(known, prefix=auth.prefix)
     if isinstance(auth, ApiKeyAuth):
-        return replace(known, prefix=auth.prefix, header=auth.header)
+        return structs.replace(known, prefix=auth.prefix, header=auth.header)
     if isinstance(auth, GoogleServiceAccountAuth):
-        return replace(known, subject=auth.subject or "")
+        return structs.replace(known, subject=auth.subject or "")
     return known
 
 

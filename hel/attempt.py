@@ -1,6 +1,6 @@
 """How one attempt of a request ends, at the API or at a token server: taken, given up, or to be made again."""
 
-from dataclasses import dataclass
+import msgspec
 
 from hel.errors import SourceError
 from hel.policy import rate_headers, retry
@@ -11,8 +11,7 @@ from hel.records import Reply
 from hel.transport.client import Bounds
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """How one source's requests are policed.
 
     Attributes:

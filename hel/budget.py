@@ -5,8 +5,7 @@ Waiting is done here, so that the limiter stays a law.
 
 import math
 from dataclasses import dataclass
-
-from aiolimiter import AsyncLimiter
+from typing import TYPE_CHECKING
 
 from hel.clock import Clock
 from hel.config.resilience import RateLimit
@@ -15,11 +14,16 @@ from hel.policy.limiter import Limiter
 from hel.telemetry.log import Log
 from hel.timestamps import utc_text
 
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
+
 _RECHECK_S = 1.0  # a reply to another source's request may shorten a pause
 
 
-def throttle(requests_per_s: float, burst: int) -> AsyncLimiter:
+def throttle(requests_per_s: float, burst: int) -> "AsyncLimiter":
     """A leaky bucket: `burst` requests at once, and `requests_per_s` in the long run."""
+    from aiolimiter import AsyncLimiter  # noqa: PLC0415  # it looks up its version in all that is installed
+
     return AsyncLimiter(burst, burst / requests_per_s)
 
 
@@ -38,7 +42,7 @@ class Budget:
     """
 
     limiter: Limiter
-    throttle: AsyncLimiter | None = None
+    throttle: "AsyncLimiter | None" = None
     said_at: float = -math.inf
 
     def settle(self, limit: RateLimit) -> None:

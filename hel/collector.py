@@ -6,13 +6,14 @@ Read on from here: `lifecycle` (which task ends when), `fleet` (each source's ta
 
 import math
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from hel import asking, assembly, audit
+from hel import asking, assembly, audit, descriptors
 from hel.adopting import adopt_output, claim
 from hel.auth.nonces import Nonces
 from hel.changes import wanted_of
@@ -40,6 +41,9 @@ from hel.state.store import Keep, Store
 from hel.telemetry.log import Log
 from hel.tick import Tick
 from hel.transport.client import Transports
+
+_SWITCH_S = 0.001
+"""How long a thread that writes metrics or loads a configuration may keep the loop waiting; Python's own is 5 ms."""
 
 
 @dataclass(slots=True)
@@ -178,6 +182,8 @@ class Collector:
         self, sink: Sink, known: Store | None, store: Store | None, record_dir: Path | None, service: _Service | None
     ) -> None:
         """Poll from what one store knows, and commit to the other where there is one."""
+        descriptors.suffice(len(self._config.sources), self._log)
+        sys.setswitchinterval(_SWITCH_S)
         queue, nonces = self._queue(), Nonces(known.nonces() if known else None)
         keeps: dict[str, Keep] = {}  # each source's, which the fleet says as it starts it
         shared = Shared(Transports(self._clock), nonces, self._clock, self._log)
@@ -192,19 +198,19 @@ class Collector:
                 jobs: list[Job] = [partial(self._account, poller.name, poller.attempt) for poller in fleet.pollers]
                 await self._finish(queue, sink, store, nonces, keeps, jobs)
             else:
-                beside = self._beside(fleet, queue, store, service)
+                beside = self._beside(fleet, shared, queue, store, service)
                 await self._finish(queue, sink, store, nonces, keeps, [fleet.run], beside)
 
-    def _beside(self, fleet: Fleet, queue: BatchQueue, store: Store, service: _Service) -> list[Job]:
+    def _beside(self, fleet: Fleet, shared: Shared, queue: BatchQueue, store: Store, service: _Service) -> list[Job]:
         """What goes on beside the sources: the signals, and the server."""
         around, log = service.around, self._log
         claiming = partial(claim, store=store)
         control = Control(self._loaded, around, fleet, service.health, queue, claiming, self._clock, log)
         if service.listener is None:
-            return [control.heed]
+            return [control.heed, shared.tidy]
         from hel.server.serving import server  # noqa: PLC0415  # as above
 
-        return [control.heed, server(control, service.listener, around.taps, self._clock, log)]
+        return [control.heed, shared.tidy, server(control, service.listener, around.taps, self._clock, log)]
 
     async def _account(self, name: str, attempt: Callable[[], Awaitable[Tick | SourceError]]) -> None:
         self._unfinished.add(name)

@@ -12,8 +12,8 @@ import anyio
 import anyio.abc
 import anyio.to_thread
 
-from hel import __version__, audit
-from hel.changes import Reloaded, compare, wanted_of
+from hel import __version__, audit, descriptors
+from hel.changes import Reloaded, Wanted, compare, wanted_of
 from hel.clock import Clock
 from hel.config.load import Loaded
 from hel.errors import ConfigError, HelError
@@ -24,7 +24,8 @@ from hel.signals import receiving
 from hel.telemetry.log import Level, Log, Taps
 from hel.timestamps import utc_text
 
-_READ_S = 60.0
+_READ_S, _EACH_S = 60.0, 0.02
+"""How long reading the configuration may take, and how much longer for each source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,7 @@ class Control:
         async with self._reloading:
             self._is_asked = False
             try:
-                loaded = await self._read()
+                loaded, after, reloaded = await self._read()
                 if not await self._fleet.is_running():
                     raise ConfigError("Hel is about to stop", "the next start reads the configuration anyway")
             except HelError as error:
@@ -144,36 +145,41 @@ class Control:
                 self._log.info("audit.config_refused", problems=len(error.told))
                 self._log.error("config.refused", problems=list(error.told), fix=fix)
                 raise
-            return self._take(loaded)
+            self._take(loaded, after, reloaded)
+            return reloaded
 
-    async def _read(self) -> Loaded:
-        """The configuration as it is now, its labels claimed; in a thread, for a file may be slow, or hang."""
+    async def _read(self) -> tuple[Loaded, dict[str, Wanted], Reloaded]:
+        """The configuration as it is now, its labels claimed, and what it changes.
 
-        def read() -> Loaded:
+        In a thread, for a file may be slow, or hang, and thousands of sources take a while.
+        """
+        before = self._loaded
+
+        def read() -> tuple[Loaded, dict[str, Wanted], Reloaded]:
             loaded = self._around.load()
             self._claim(loaded)
-            return loaded
+            after = wanted_of(loaded)
+            return loaded, after, compare(self._begun, loaded.config.global_, wanted_of(before), after)
 
+        within_s = _READ_S + _EACH_S * len(before.config.sources)
         try:
-            with anyio.fail_after(_READ_S):
+            with anyio.fail_after(within_s):
                 return await anyio.to_thread.run_sync(read, abandon_on_cancel=True)
         except TimeoutError:
             raise ConfigError(
-                f"the configuration, or the file of a secret, could not be read within {_READ_S:g} s",
+                f"the configuration, or the file of a secret, could not be read within {within_s:g} s",
                 "look at the file systems where they are, and for a pipe where a file should be",
             ) from None
 
-    def _take(self, loaded: Loaded) -> Reloaded:
-        after = wanted_of(loaded)
-        reloaded = compare(self._begun, loaded.config.global_, wanted_of(self._loaded), after)
+    def _take(self, loaded: Loaded, after: dict[str, Wanted], reloaded: Reloaded) -> None:
         self._around.level.name = loaded.config.global_.log_level
         self._loaded = loaded
-        self._fleet.change(after)
+        descriptors.suffice(len(after), self._log)
+        self._fleet.change(after, {*reloaded.added, *reloaded.changed})
         for warning in loaded.warnings:
             self._log.warning("config.advice", because=warning)
         audit.say_loaded(loaded, self._log, again=True)
         self._say(reloaded)
-        return reloaded
 
     def _say(self, reloaded: Reloaded) -> None:
         self._log.info(

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 
 from hel.auth.nonces import Nonces
@@ -64,6 +65,7 @@ class Emitter:
         self._log = log
         self._patience_s = patience_s
         self._begun: Position | None = None
+        self._thread = anyio.CapacityLimiter(1)  # its own: forty files that hang elsewhere must not take it
         self.trouble: SinkError | StateError | None = None
         """What the delivery is held up by at the moment, as far as it has said so."""
 
@@ -133,7 +135,7 @@ class Emitter:
             stalled = _Stalled(what, self._clock, self._log)
             try:
                 with stalled:
-                    done = await anyio.to_thread.run_sync(act)
+                    done = await anyio.to_thread.run_sync(act, limiter=self._thread)
             except ClosedOutputError:
                 raise
             except (SinkError, StateError) as error:

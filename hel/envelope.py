@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from hel import json_text
 from hel.errors import ReplyError
+from hel.records import Text
 from hel.telemetry.printable import printable
 
 USUAL = ("items", "data", "events", "entries", "logs", "records")
@@ -33,7 +34,7 @@ class Envelope:
 
     def __init__(self, body: bytes, paths: Iterable[str] = ()) -> None:
         self._body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
-        self._is_nothing = self._body.strip(b" \t\r\n") in {b"", b"null"}
+        self._is_nothing = _NOTHING.fullmatch(self._body) is not None
         self._is_object = self._body.lstrip(b" \t\r\n").startswith(b"{")
         if self._is_object:
             json_text.check_text(self._body)
@@ -41,7 +42,7 @@ class Envelope:
         self._paths = tuple(paths)
         self._found: dict[str, bytes] | None = None
 
-    def events(self, path: str | None, *, may_be_missing: bool = False, is_bare: bool = False) -> list[bytes]:
+    def events(self, path: str | None, *, may_be_missing: bool = False, is_bare: bool = False) -> list[Text]:
         """The JSON text of each event.
 
         Args:
@@ -146,6 +147,7 @@ def _peek(paths: tuple[str, ...]) -> json_text.Peek:
 
 _SAID = ("error", "message", "error.message", "error_description", "errors")
 _LONGEST_SAID = 65_536
+_NOTHING = re.compile(rb"[ \t\r\n]*+(null[ \t\r\n]*+)?")
 _EMPTY = re.compile(rb"\[\s*\]|\{\s*\}")
 _PATH_FIX = "correct the path in `pagination`: names with dots between, such as `meta.next`"
 _NULL_FIX = "if that means that there are no events, set `events_may_be_missing: true`"

@@ -1,40 +1,75 @@
-"""From an event's own JSON text to its output line, without re-serialising the event.
+"""From events' own JSON text to their output lines, without re-serialising them.
 
-The rule: `event` in the line is the text that the API sent, byte for byte.
+The rule: `event` in the line is the text that the API sent, byte for byte. A page is read in columns, one entry an
+event: what is done once a page costs little, what is done once an event is most of what Hel does.
 """
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain, compress, repeat
+from typing import Any
+
+import msgspec
 
 from hel.json_text import Peek
+from hel.records import Text
 from hel.timestamps import Format, parse_time, read_value, utc_text
 
 TIMESTAMP_FIELDS = ("published", "timestamp", "ts", "created_at")
 
+Column = Callable[[str], list[bytes]]
+"""The raw JSON at a path, of each event of a page; empty where it has none."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_TIME = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One output line and what its source keeps of it.
+class Lines(msgspec.Struct, frozen=True):
+    """The lines of a page's events, and what the events say of themselves: one entry for each.
 
     Attributes:
-        text: The NDJSON line, newline included.
-        key: The raw JSON of what the source dedupes by, or None where the event has none.
-        ts: The event's own timestamp text; None where there is none that may be kept.
-        at: When, in epoch seconds; None where it is not known.
-        id: The raw JSON of `meta.id`, or None.
-        mark: What a watermark goes by, epoch seconds or a number; None where the event has none.
+        parts: What each line is joined of, its newline included.
+        texts: The event's own time as its text; None where there is none that may be kept.
+        ids: The raw JSON of `meta.id`; empty for none.
+        keys: The raw JSON of what the source dedupes by; empty for none.
+        marks: What a watermark goes by, epoch seconds or a number; None for none.
+        counted: When, in epoch seconds, where the event's time is a number, else None; empty where no time is one.
     """
 
-    text: bytes
-    key: bytes | None
-    ts: str | None
-    at: float | None = None
-    id: bytes | None = None
-    mark: float | None = None
+    parts: Sequence[tuple[Text, ...]]
+    texts: Sequence[str | None]
+    ids: Sequence[bytes]
+    keys: Sequence[bytes]
+    marks: Sequence[float | None]
+    counted: Sequence[float | None] = ()
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def joined(self, chosen: Iterable[bool]) -> bytes:
+        """The lines of the chosen events, one after the other."""
+        return b"".join(chain.from_iterable(compress(self.parts, chosen)))
+
+    def lengths(self) -> list[int]:
+        """How many bytes each line has."""
+        return [sum(map(len, parts)) for parts in self.parts]
+
+    def times(self) -> Iterator[tuple[float | None, str | None]]:
+        """Each event's own time: epoch seconds, None where it is not known; and its text."""
+        for at, text in zip(self.counted or repeat(None), self.texts, strict=False):
+            yield (parse_time(text) if at is None and text is not None else at), text
+
+    def newest(self) -> tuple[float, str] | None:
+        """The first of the newest events' times; None unless each event says its own in RFC 3339, as most APIs do."""
+        try:
+            moments = list(map(datetime.fromisoformat, self.texts))  # type: ignore[arg-type]  # a None is a TypeError
+            newest = max(moments)
+        except (TypeError, ValueError):
+            return None
+        text = self.texts[moments.index(newest)]
+        return None if newest.tzinfo is None or text is None else (newest.timestamp(), text)
 
 
 class LineMaker:
@@ -61,7 +96,6 @@ class LineMaker:
         written: Format = "rfc3339",
     ) -> None:
         key, value = (json.dumps(text, ensure_ascii=False) for text in label)
-        self._head = b'{"ts":'
         self._middle = f',{key}:{value},"endpoint":{json.dumps(endpoint)},"event":'.encode()
         self._timestamps = [timestamp_field] if timestamp_field and written == "rfc3339" else []
         self._timestamps += [name for name in TIMESTAMP_FIELDS if name != timestamp_field]
@@ -72,48 +106,77 @@ class LineMaker:
         others = (self._id, self._key, mark[0] if mark else None, self._counted[0] if self._counted else None)
         self._peek = Peek([*self._timestamps, *(name for name in others if name)])
 
-    def line(self, event: bytes, collected_at: float) -> Line:
-        """Splice one event into its line.
+    def lines(self, events: Sequence[Text], collected_at: float) -> Lines:
+        """Splice events into their lines.
 
         Args:
-            event: The event's JSON text, without newline.
-            collected_at: Stands for `ts` where the event has no time of its own, epoch seconds.
-        """
-        found = self._peek(event)
-        ts, shown, at = self._time(found)
-        identity = found.get(self._id) if self._id else None
-        meta = b"" if identity is None else b'"id":' + identity
-        stamp = ts or f'"{utc_text(collected_at)}"'.encode()
-        text = b"".join((self._head, stamp, self._middle, event, b',"meta":{', meta, b"}}\n"))
-        key = found.get(self._key) if self._key else None
-        mark = read_value(found.get(self._mark[0], b"null"), self._mark[1]) if self._mark else None
-        return Line(text, None if key == b"null" else key, shown, at, identity, mark)
+            events: Each event's JSON text, without newline.
+            collected_at: Stands for `ts` where an event has no time of its own, epoch seconds.
 
-    def lacking(self, lines: Sequence[Line]) -> frozenset[str]:
+        Raises:
+            ReplyError: One is no well-formed object, or holds very many members that only the slow path can read.
+        """
+        found = self._peek.columns(events)
+        nothing = [b""] * len(events)
+        ids = found(self._id) if self._id else nothing
+        keys = [b"" if key == b"null" else key for key in found(self._key)] if self._key else nothing
+        marks = [read_value(raw or b"null", self._mark[1]) for raw in found(self._mark[0])] if self._mark else []
+        stamps, texts = self._times(found)
+        counted = self._numbers(found)
+        for number, at in enumerate(counted):
+            if at is not None:
+                texts[number] = utc_text(at)
+                stamps[number] = f'"{texts[number]}"'.encode()
+        if not all(stamps):
+            collected = f'"{utc_text(collected_at)}"'.encode()
+            stamps = [stamp or collected for stamp in stamps]
+        metas = [b',"meta":{"id":' + raw if raw else b',"meta":{' for raw in ids]
+        parts = zip(repeat(b'{"ts":'), stamps, repeat(self._middle), events, metas, repeat(b"}}\n"), strict=False)
+        return Lines(list(parts), texts, ids, keys, marks or [None] * len(events), counted)
+
+    def lacking(self, lines: Lines) -> frozenset[str]:
         """The config's keys that name a field which none of these events has."""
-        if not lines:
+        if not len(lines):
             return frozenset()
         lacks = {
-            "watermark.path": self._mark is not None and all(line.mark is None for line in lines),
-            "dedupe.id_path": self._key is not None and all(line.key is None for line in lines),
-            "transform.id_field": self._id != self._key and all(line.id is None for line in lines),
-            "transform.timestamp_field": all(line.ts is None for line in lines),
+            "watermark.path": self._mark is not None and all(mark is None for mark in lines.marks),
+            "dedupe.id_path": self._key is not None and not any(lines.keys),
+            "transform.id_field": self._id != self._key and not any(lines.ids),
+            "transform.timestamp_field": all(text is None for text in lines.texts),
         }
         return frozenset(key for key, is_lacking in lacks.items() if is_lacking)
 
-    def _time(self, found: Mapping[str, bytes]) -> tuple[bytes | None, str | None, float | None]:
-        """The event's time as raw JSON, as text, and as epoch seconds."""
-        if self._counted is not None:
-            at = read_value(found.get(self._counted[0], b"null"), self._counted[1])
-            if at is not None:
-                shown = utc_text(at)
-                return f'"{shown}"'.encode(), shown, at
-        ts = next((raw for name in self._timestamps if (raw := found.get(name)) and raw[:1] == b'"'), None)
-        text = _text(ts) if ts else None
-        return ts, text, None if text is None else parse_time(text)
+    def _times(self, found: Column) -> tuple[list[bytes], list[str | None]]:
+        """Each event's time, the first string among the names: its raw JSON, empty for none; its text, if kept."""
+        first = found(self._timestamps[0])
+        texts = _strings(first)
+        if texts is not None:
+            return first, texts
+        columns = map(found, self._timestamps)
+        stamps = [next((raw for raw in raws if raw[:1] == b'"'), b"") for raws in zip(*columns, strict=True)]
+        return stamps, [_text(stamp) if stamp else None for stamp in stamps]
+
+    def _numbers(self, found: Column) -> list[float | None]:
+        """The times that are numbers, in epoch seconds; empty where none is known to be one."""
+        if self._counted is None:
+            return []
+        path, written = self._counted
+        return [read_value(raw or b"null", written) for raw in found(path)]
+
+
+def _strings(raws: Sequence[bytes]) -> list[str | None] | None:
+    """The text of each, where all are JSON strings that may be kept; read as one array."""
+    try:
+        texts = _read_strings(b"[" + b",".join(raws) + b"]")
+    except msgspec.DecodeError:
+        return None
+    return texts if len(texts) == len(raws) and max(map(len, texts), default=0) <= _LONGEST_TIME else None
+
+
+_read_strings: Callable[[bytes], list[Any]] = msgspec.json.Decoder(list[str]).decode
 
 
 def _text(raw: bytes) -> str | None:
     """A JSON string's text; None where it is longer than any time, or a lone surrogate bars it from being stored."""
     text: str = json.loads(raw)
-    return None if len(text) > 64 or _SURROGATE.search(text) else text
+    return None if len(text) > _LONGEST_TIME or _SURROGATE.search(text) else text

@@ -39,6 +39,10 @@ class Gate(Protocol):
         """Wait until the answer may come."""
         ...
 
+    async def begin(self) -> None:
+        """It begins to come: wait again, if it has taken so long that others had the room meanwhile."""
+        ...
+
     def give_back(self) -> None:
         """It does not come, or not now."""
         ...
@@ -179,7 +183,7 @@ class Exchange:
         try:
             headers = await self._credential.sign(request)
             signed = replace(request, headers={**request.headers, **headers})
-            reply = await self._transport.send(signed, self._rules.bounds)
+            reply = await self._transport.send(signed, self._rules.bounds, gate.begin)
             reading = rate_headers.read(reply, self._rules.rate_headers)
         except SourceError as error:
             if signed is None:

@@ -4,7 +4,7 @@ The rule: what a source is to be is said in one place, `change`, and its own tas
 until all that was handed over is committed, and starts anew there; the others are not touched.
 """
 
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass, field
 
 import anyio
@@ -125,16 +125,21 @@ class Fleet:
         waiting = self._wanted.keys() - self._running.keys()
         return [*found, *(Live(name, self._wanted[name].source.url, None, None, None, "off") for name in waiting)]
 
-    def change(self, wanted: Mapping[str, Wanted]) -> None:
-        """From now on each source is to be what is said here, and one that is not named is to be no more."""
+    def change(self, wanted: Mapping[str, Wanted], fresh: Collection[str]) -> None:
+        """From now on each source is to be what is said here, and one that is not named is to be no more.
+
+        Args:
+            wanted: What is to run, by name.
+            fresh: The names of those that are to be something else than before, or were not to be.
+        """
         if self._tasks is None:
             return  # it ends, and all of them with it
-        before, self._wanted = self._wanted, dict(wanted)
-        self._shared.settle((each.source, each.secrets) for each in wanted.values())
+        self._wanted = dict(wanted)
+        self._shared.settle(((name, each.source, each.secrets) for name, each in wanted.items()), fresh)
         for name in wanted.keys() - self._alive:
             self._begin(name, self._tasks)
         for name, running in self._running.items():
-            if name not in before or name not in wanted or not before[name].is_same(wanted[name]):
+            if name in fresh or name not in wanted:
                 running.scope.cancel()
         for nap in self._naps.values():
             nap.cancel()

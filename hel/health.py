@@ -32,9 +32,12 @@ class Minutes:
 
     def counted(self, now: float) -> list[int]:
         """By minute, the oldest first, the last one the minute that has just begun."""
-        counts = dict(self._counts)
-        this = int(now // 60)
-        return [counts.get(minute, 0) for minute in range(this - MINUTES + 1, this + 1)]
+        first = int(now // 60) - MINUTES + 1
+        counted = [0] * MINUTES
+        for minute, events in self._counts:
+            if 0 <= minute - first < MINUTES:
+                counted[minute - first] = events
+        return counted
 
 
 @dataclass(slots=True)

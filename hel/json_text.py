@@ -8,12 +8,15 @@ line. A law: bytes in, bytes out.
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any, NoReturn
 
 import msgspec
 
 from hel.errors import ReplyError, Trouble
+from hel.records import Text
 
 MAX_MEMBERS = 100_000
 """Of one object whose members are read one by one."""
@@ -24,6 +27,13 @@ MAX_OBJECTS = 300_000
 MAX_VALUES = 3_000_000
 """In one answer."""
 
+_SMALL_BYTES = 8 * MAX_OBJECTS
+"""What is not larger is not counted through: it costs little, whatever it holds. Most of Okta's full pages are not."""
+
+_PIECE_BYTES = 4096
+
+_BRACE = ord("{")
+
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -33,7 +43,7 @@ _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-def split(body: bytes) -> list[bytes]:
+def split(body: bytes) -> list[Text]:
     """The JSON text of each event in a page that is one top-level array of objects.
 
     Raises:
@@ -45,7 +55,7 @@ def split(body: bytes) -> list[bytes]:
     return items(body)
 
 
-def items(array: bytes) -> list[bytes]:
+def items(array: bytes) -> list[Text]:
     """The JSON text of each event in an array whose text and size were checked.
 
     msgspec finds the ends without decoding. It lets invalid UTF-8 pass, which `check_text` does not, and refuses
@@ -54,42 +64,58 @@ def items(array: bytes) -> list[bytes]:
     Raises:
         ReplyError: It is no JSON array of objects.
     """
+    events: list[Text]
     try:
-        events = [bytes(raw) for raw in _pages.decode(array)]
+        events = list(_pages.decode(array))
     except (msgspec.DecodeError, RecursionError):
         events = [text.encode() for text in _split_slowly(array.decode())]
     for number, event in enumerate(events, 1):
-        if not event.startswith(b"{"):
-            shown = _shown(event.decode())
+        if memoryview(event)[0] != _BRACE:
+            shown = _shown(bytes(event).decode())
             raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
-    return [_on_one_line(event) for event in events]
+    if len(events) > MAX_OBJECTS:
+        raise _too_many("objects", MAX_OBJECTS)
+    is_on_one_line = b"\n" not in array and b"\r" not in array
+    return events if is_on_one_line else [_on_one_line(bytes(event)) for event in events]
 
 
 def check_text(body: bytes) -> None:
-    """See whether it is UTF-8.
+    """See whether it is UTF-8, piece by piece: one wide character would make a whole text of 2 MB one of 8 MB.
 
     Raises:
         ReplyError: It is not.
     """
-    try:
-        body.decode()
-    except UnicodeDecodeError as error:
-        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+    if body.isascii():
+        return
+    view, at = memoryview(body), 0
+    while at < len(body):
+        piece = view[at : at + _PIECE_BYTES]
+        try:
+            at += codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))[1]
+        except UnicodeDecodeError as error:
+            start = at + error.start
+            raise _damaged(f"is not UTF-8: byte {start} is 0x{body[start]:02x}") from None
 
 
 def check_size(body: bytes) -> None:
-    """See whether there are no more objects, arrays and values in it than may be.
+    """See whether there are no more objects, arrays and values in it than may be; a small body can't hold too many.
 
     Raises:
         ReplyError: There are.
     """
+    if len(body) <= _SMALL_BYTES:
+        return
     for sign, most, what in (b"{", MAX_OBJECTS, "objects"), (b"[", MAX_OBJECTS, "arrays"), (b",", MAX_VALUES, "values"):
         if body.count(sign) > most and _STRING.sub(b"", body).count(sign) > most:
-            raise ReplyError(
-                f"the answer holds more than {most:,} JSON {what}",
-                "lower `limit` under query_params; no page of events is so large",
-                Trouble.TOO_LARGE,
-            )
+            raise _too_many(what, most)
+
+
+def _too_many(what: str, most: int) -> ReplyError:
+    return ReplyError(
+        f"the answer holds more than {most:,} JSON {what}",
+        "lower `limit` under query_params; no page of events is so large",
+        Trouble.TOO_LARGE,
+    )
 
 
 def _damaged(how: str) -> ReplyError:
@@ -171,8 +197,8 @@ class Peek:
             return
         tops = list(dict.fromkeys(parts[0] for parts in self._paths.values()))
         self._attributes = {top: f"f{number}" for number, top in enumerate(tops)}
-        self._decode = _fields({name: top for top, name in self._attributes.items()})
-        self._steps = {part: _fields({"f": part}) for parts in self._paths.values() for part in parts[1:]}
+        self._decode = _fields(tuple(tops))
+        self._steps = {part: _fields((part,)) for parts in self._paths.values() for part in parts[1:]}
 
     def __call__(self, text: bytes) -> dict[str, bytes]:
         """The raw JSON by path, of those that are there; of a repeated name the last.
@@ -180,21 +206,43 @@ class Peek:
         Raises:
             ReplyError: It is no well-formed object, or holds very many members that only the slow path can read.
         """
-        try:
-            return self._quickly(text) if self._is_plain else self._slowly(text.decode())
-        except (msgspec.DecodeError, RecursionError):
-            return self._slowly(text.decode())
+        if self._is_plain:
+            try:
+                record = [self._decode(text)]
+                return {path: raw for path in self._paths if (raw := self._quickly(record, path)[0])}
+            except (msgspec.DecodeError, RecursionError):
+                pass  # what it can't read, the slow path can, or says what is wrong
+        return self._slowly(text.decode())
 
-    def _quickly(self, text: bytes) -> dict[str, bytes]:
-        record = self._decode(text)
-        found: dict[str, bytes] = {}
-        for path, parts in self._paths.items():
-            raw = bytes(getattr(record, self._attributes[parts[0]]))
-            for part in parts[1:]:
-                raw = bytes(self._steps[part](raw).f) if raw.startswith(b"{") else b""
-            if raw:
-                found[path] = raw
-        return found
+    def columns(self, texts: Sequence[Text]) -> Callable[[str], list[bytes]]:
+        """The same of many objects: gives for a path one entry for each of them, empty where it has none."""
+
+        @cache
+        def rows() -> list[dict[str, bytes]]:
+            return [self(bytes(text)) for text in texts]
+
+        try:
+            records = list(map(self._decode, texts)) if self._is_plain else None
+        except (msgspec.DecodeError, RecursionError):
+            records = None  # one of them can't be read so; the others can
+
+        def column(path: str) -> list[bytes]:
+            try:
+                if records is not None:
+                    return self._quickly(records, path)
+            except (msgspec.DecodeError, RecursionError):
+                pass  # as above
+            return [row.get(path, b"") for row in rows()]
+
+        return column
+
+    def _quickly(self, records: Sequence[Any], path: str) -> list[bytes]:
+        first, *parts = self._paths[path]
+        raws = list(map(bytes, map(attrgetter(self._attributes[first]), records)))
+        for part in parts:
+            step = self._steps[part]
+            raws = [bytes(step(raw).f0) if raw.startswith(b"{") else b"" for raw in raws]
+        return raws
 
     def _slowly(self, text: str) -> dict[str, bytes]:
         found: dict[str, bytes] = {}
@@ -207,10 +255,12 @@ class Peek:
         return found
 
 
-def _fields(names: Mapping[str, str]) -> Callable[[bytes], Any]:
-    """Decodes an object to a record of some of its members' raw JSON, by the record's own names for them."""
-    fields = [(name, msgspec.Raw, msgspec.Raw(b"")) for name in names]
-    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=dict(names), gc=False)).decode
+@cache
+def _fields(names: tuple[str, ...]) -> Callable[[Text], Any]:
+    """Decodes an object to a record, `f0`, `f1`, …, of the raw JSON of its members of these names."""
+    fields = [(f"f{number}", msgspec.Raw, msgspec.Raw(b"")) for number in range(len(names))]
+    rename = {f"f{number}": name for number, name in enumerate(names)}
+    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=rename, gc=False)).decode
 
 
 def _too_many_members() -> ReplyError:

@@ -5,9 +5,8 @@ nothing else is written. Where it does not come in time (its source is gone, or 
 what is torn is cut.
 """
 
-from dataclasses import dataclass
-
 import anyio
+import msgspec
 
 from hel.queue import BatchQueue
 from hel.records import Batch
@@ -15,8 +14,7 @@ from hel.records import Batch
 WITHIN_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(msgspec.Struct, frozen=True):
     """What came while the torn line was waited for.
 
     Attributes:

@@ -100,6 +100,7 @@ class Poller:
         self._is_asked = False
         self.due_at: float | None = None
         """When the next tick starts, in monotonic seconds; None while one is under way."""
+        self._wanted_at = 0.0
         self._said_behind = False
         self._said_lacking: frozenset[str] = frozenset()
         self._deadline = Deadline(pace.tick_timeout_s)
@@ -112,6 +113,7 @@ class Poller:
         while not self._is_finished:
             await self._rest(due)
             started = self._clock.monotonic()
+            self._log.debug("tick.started", late_s=round(max(0.0, started - self._wanted_at), 4))
             await self.attempt()
             draw = random.random()  # noqa: S311  # spread, not secrecy
             due = next_start(started, self._clock.monotonic(), pace.interval_s, pace.jitter_s, draw)
@@ -124,9 +126,11 @@ class Poller:
 
     async def _rest(self, due: float) -> None:
         """Wait until the next start, or until somebody asks for it."""
-        self.due_at = due
+        self.due_at = self._wanted_at = due
         with anyio.CancelScope() as self._nap:
-            if not self._is_asked:
+            if self._is_asked:
+                self._wanted_at = self._clock.monotonic()
+            else:
                 await self._clock.sleep(max(0.0, due - self._clock.monotonic()))
         self.due_at, self._is_asked = None, False
 
@@ -134,6 +138,7 @@ class Poller:
         """Let the next tick start now, or as soon as the one that is under way has ended; False where none will."""
         self._is_asked = True
         if self.due_at is not None and self._nap is not None:
+            self._wanted_at = min(self.due_at, self._clock.monotonic())
             self._nap.cancel()
         return not self._is_finished
 

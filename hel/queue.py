@@ -2,7 +2,8 @@
 
 The rule: room is taken before a page is asked for, and given back when its lines have been delivered, so that the
 bounds hold for all that is in memory; who waits for anything else holds none. One page larger than the bounds passes
-when nothing else is there.
+when nothing else is there. Who waits long for an answer lends its room to those who have none, unless it is the output
+that they wait for, and takes room again when the answer begins: APIs that hang hold up nobody else.
 """
 
 import asyncio
@@ -39,6 +40,9 @@ class Size:
 
 NOTHING = Size(0, 0)
 
+PROMPT_S = 1.0
+"""An answer that has not begun after so long may take as long as it likes: its room is of use to others."""
+
 Waiting = Callable[[], AbstractContextManager[None]]
 """What surrounds a wait for the output, for who counts the time otherwise."""
 
@@ -59,7 +63,13 @@ class Room:
         self._held = NOTHING
 
     async def wait(self) -> None:
-        """Wait for the room, and hold it; nothing is to be asked for without."""
+        """Wait for the room, and hold it until the answer does not come in time; nothing is to be asked for without."""
+        await self.begin()
+        self._queue.may_lend(self)
+
+    async def begin(self) -> None:
+        """The answer begins: wait for the room again if it was lent, and hold it whatever the rest takes."""
+        self._queue.may_not_lend(self)
         if self._held == NOTHING:
             with self._waiting():
                 await self._queue.take_room(self._expected)
@@ -67,13 +77,16 @@ class Room:
 
     def give_back(self) -> None:
         """The page does not come, or not now: others may have the room."""
-        held, self._held = self._held, NOTHING
-        self._queue.give_back(held)
+        self._queue.give_back(self._let_go())
 
     def put(self, batch: Batch) -> None:
         """Hand the page over; it takes the room that it needs."""
+        self._queue.put(batch, self._let_go())
+
+    def _let_go(self) -> Size:
+        self._queue.may_not_lend(self)
         held, self._held = self._held, NOTHING
-        self._queue.put(batch, held)
+        return held
 
 
 class BatchQueue:
@@ -91,6 +104,7 @@ class BatchQueue:
         self._queue: asyncio.Queue[Batch] = asyncio.Queue()  # bounded by the room that is taken for it
         self._undelivered: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
+        self._lendable: dict[Room, float] = {}  # and since when, the longest first
         self._turn = asyncio.Lock()
         self._closed = False
 
@@ -121,8 +135,19 @@ class BatchQueue:
     async def take_room(self, size: Size) -> None:
         """Wait until this much fits, and take it."""
         async with self._turn:  # in the order of asking, so that a large page is not passed by small ones for ever
-            await self._until(lambda: self._fits(size))
+            while not self._fits(size):
+                within_s = self._borrow(size)
+                if not self._fits(size):
+                    await self._woken(within_s)
             self._taken += size
+
+    def may_lend(self, room: Room) -> None:
+        """An answer is waited for: its room may be lent before long."""
+        self._lendable[room] = asyncio.get_running_loop().time()
+
+    def may_not_lend(self, room: Room) -> None:
+        """It has begun, or will not come."""
+        self._lendable.pop(room, None)
 
     def put(self, batch: Batch, held: Size) -> None:
         """Take a batch for the room that was held for it."""
@@ -172,12 +197,38 @@ class BatchQueue:
         after = self._taken + expected
         return self._taken == NOTHING or (after.events <= self._most.events and after.bytes <= self._most.bytes)
 
+    def _borrow(self, size: Size) -> float | None:
+        """Take back what is lendable until this much fits; in how many seconds there may be more of it.
+
+        Where much waits for the output, more answers would only wait with it.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._lendable and not self._fits(size) and not self._output_is_behind():
+            room, since = next(iter(self._lendable.items()))
+            if (left_s := since + PROMPT_S - now) > 0:
+                return left_s
+            room.give_back()
+        return None
+
+    def _output_is_behind(self) -> bool:
+        return self._put.events > self._most.events / 2 or self._put.bytes > self._most.bytes / 2
+
     async def _until(self, is_so: Callable[[], bool]) -> None:
         """Wait, first come first served; nothing comes between the last look and the caller."""
         while not is_so():
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
+            await self._woken()
+
+    async def _woken(self, within_s: float | None = None) -> None:
+        """Wait until there is reason to look again, or so long."""
+        loop = asyncio.get_running_loop()
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        timer = None if within_s is None else loop.call_later(within_s, self._wake)
+        try:
             await turn
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

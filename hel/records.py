@@ -1,10 +1,15 @@
 """The values that travel: a Request goes out, a Reply comes back, a Page is read from it, a Batch is delivered."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
+
 from hel.errors import SourceError
+
+Text = bytes | msgspec.Raw
+"""JSON text: bytes, or a view of some of the bytes of an answer, which are copied once, into the output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class Page:
         as_of: The API's own time, epoch seconds: it tells of nothing later. None where it does not say.
     """
 
-    events: list[bytes]
+    events: Sequence[Text]
     next: Request | None
     resume: str | None
     finished: bool = False

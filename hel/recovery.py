@@ -6,8 +6,10 @@ start would lose or repeat events, the source fails, tick by tick, and says what
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
+
+import msgspec
 
 from hel.errors import NoStartError, RefusedError, Trouble, TroubleError
 from hel.paging.question import Question, proven_at
@@ -19,8 +21,7 @@ CHANGED = "what the source asks (`url`, `from`, `query_params`, …) is not what
 _CURSOR_REFUSED = frozenset({400, 404, 410, 422})
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
+class Recovery(msgspec.Struct, frozen=True):
     """How one source recovers.
 
     Attributes:

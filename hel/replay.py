@@ -11,16 +11,16 @@ from pathlib import Path
 import anyio.to_thread
 
 from hel import recording
-from hel.dedupe import key_of, split_keys
+from hel.dedupe import event_key, split_keys
 from hel.errors import LineTooLongError, ReplyError, SourceError
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.queue import BatchQueue, Size
-from hel.records import Page
+from hel.records import Page, Text
 from hel.telemetry.log import Log
 from hel.tick import Tick, say_fetched, say_finished, say_skipped
 
-Split = Callable[[bytes], list[bytes]]
+Split = Callable[[bytes], list[Text]]
 """Finds the events in an answer's body."""
 
 
@@ -65,7 +65,7 @@ async def replay(
             except LineTooLongError as error:
                 return error
             room.put(batch)
-        yielded[asked] = b"".join(map(key_of, page.events))
+        yielded[asked] = b"".join(map(event_key, page.events))
         broken.pop(asked, None)
         tick.add(page, batch)
         say_fetched(tick, page, batch, reply.took_s, log)

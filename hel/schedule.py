@@ -1,10 +1,9 @@
 """When a source's next tick starts. A law: numbers in, a number out."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(msgspec.Struct, frozen=True):
     """How often and how far a source is asked.
 
     Attributes:

@@ -4,14 +4,13 @@ Sources with equal TLS settings share a client; with equal origin, path and cred
 `tls` a token. Where settings of such sources differ, the first one's hold.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from hashlib import sha256
 
+from msgspec import structs
 from pydantic import SecretStr
 
-from hel.asking import question
 from hel.assembly import facts, rules
 from hel.auth.client import Client, Grant
 from hel.auth.credential import ApiKeyCredential, BasicCredential, BearerCredential, Credential, NoCredential
@@ -25,10 +24,10 @@ from hel.clock import Clock
 from hel.config.auth import AnyAuth, ApiKeyAuth, BasicAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.certificates import Tls
 from hel.config.resilience import RateLimit
-from hel.config.secret_text import Secret
 from hel.config.secrets import Secrets
 from hel.config.source import SourceConfig
 from hel.exchange import Exchange
+from hel.identity import Use, use_of
 from hel.policy.breaker import Breaker
 from hel.policy.limiter import Limiter
 from hel.recording import Recorder
@@ -36,21 +35,9 @@ from hel.records import origin_of
 from hel.telemetry.log import Log
 from hel.token_server import TokenServer
 from hel.transport.client import Transports
+from hel.transport.turns import InTurn, Turns
 
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """What one source uses of what is shared.
-
-    Attributes:
-        account: Its budget's key.
-        identity: Its credential's key; None for one of its own.
-        tls: Its client's.
-    """
-
-    account: str
-    identity: tuple[str, Tls] | None
-    tls: Tls
+_TIDY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +53,7 @@ class Shared:
         credentials: One per way to prove who one is.
         servers: The token server of each.
         uses: What each source uses of them, by its name.
+        turns: At signing in.
     """
 
     transports: Transports
@@ -76,12 +64,19 @@ class Shared:
     credentials: dict[tuple[str, Tls], OAuth2Credential] = field(default_factory=dict)
     servers: dict[tuple[str, Tls], TokenServer] = field(default_factory=dict)
     uses: dict[str, Use] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
 
-    def settle(self, sources: Iterable[tuple[SourceConfig, Secrets]]) -> None:
-        """Let the settings of what is shared be those of the first source that is to use it."""
+    def settle(self, sources: Iterable[tuple[str, SourceConfig, Secrets]], fresh: Collection[str]) -> None:
+        """Let the settings of what is shared be those of the first source that is to use it.
+
+        Args:
+            sources: All that there are to be.
+            fresh: The names of those that are to use something else than before.
+        """
         budgets, servers = set[str](), set[tuple[str, Tls]]()
-        for source, secrets in sources:
-            account, identity = _account(source, secrets), _identity_of(source, secrets)
+        for name, source, secrets in sources:
+            use = (None if name in fresh else self.uses.get(name)) or use_of(source, secrets)
+            account, identity = use.account, use.identity
             if account in self.budgets and account not in budgets:
                 self.budgets[account].settle(source.resilience.rate_limit)
             if identity in self.servers and identity not in servers:
@@ -107,6 +102,12 @@ class Shared:
             await credential.aclose()
         await self.transports.keep({use.tls for use in self.uses.values()})
 
+    async def tidy(self) -> None:
+        """Close connections that were not used for a while, from time to time, until cancelled."""
+        while True:
+            await self.clock.sleep(_TIDY_S)
+            await self.transports.tidy()
+
     async def aclose(self) -> None:
         """End what is under way, and close the connections."""
         for credential in self.credentials.values():
@@ -119,13 +120,13 @@ def exchange_of(
 ) -> Exchange:
     """Its policed requests; what one used that ran before under this name is left to `Shared.sweep`."""
     resilience = source.resilience
-    account, identity = _account(source, secrets), _identity_of(source, secrets)
+    use = use_of(source, secrets)
     fuse = resilience.circuit_breaker
     breaker = Breaker(fuse.failure_threshold, fuse.success_threshold, fuse.half_open_timeout_secs)
     exchange = Exchange(
-        shared.transports.of(secrets.tls),
-        _credential(source, secrets, identity, shared, log),
-        _budget(account, resilience.rate_limit, shared),
+        shared.transports.of(secrets.tls, source.url, *source.allowed_origins),
+        _credential(source, secrets, use.identity, shared, log),
+        _budget(use.account, resilience.rate_limit, shared),
         breaker if fuse.enabled else None,
         rules(source),
         facts(source),
@@ -133,13 +134,13 @@ def exchange_of(
         shared.clock,
         log,
     )
-    shared.uses[name] = Use(account, identity, secrets.tls)
+    shared.uses[name] = use
     return exchange
 
 
 def credential(source: SourceConfig, secrets: Secrets, shared: Shared, log: Log) -> Credential:
     """What signs its requests; shared with the sources that sign in as it does, whose first one's settings hold."""
-    return _credential(source, secrets, _identity_of(source, secrets), shared, log)
+    return _credential(source, secrets, use_of(source, secrets).identity, shared, log)
 
 
 def _credential(
@@ -190,9 +191,10 @@ def _sign_in(
     source: SourceConfig, grant: Grant, secrets: Secrets, shared: Shared
 ) -> tuple[TokenServer, OAuth2Credential]:
     """A token server, and what asks it."""
-    known = replace(facts(source), token_url=grant.token_url)
+    known = structs.replace(facts(source), token_url=grant.token_url)
     log = shared.log.bind(token_server=origin_of(grant.token_url))
-    server = TokenServer(shared.transports.of(secrets.tls), rules(source), known, shared.clock, log)
+    transport = InTurn(shared.transports.of(secrets.tls, grant.token_url), shared.turns)
+    server = TokenServer(transport, rules(source), known, shared.clock, log)
     rereader = Rereader(secrets, log)
 
     async def regrant() -> Grant | None:
@@ -216,41 +218,3 @@ def _budget(account: str, limit: RateLimit, shared: Shared) -> Budget:
         shared.budgets[account] = made = Budget(Limiter(limit.max_wait_secs, limit.reserve))
         made.settle(limit)
     return shared.budgets[account]
-
-
-def _identity_of(source: SourceConfig, secrets: Secrets) -> tuple[str, Tls] | None:
-    """What sources must have in common to share a token; None for those that need none."""
-    if isinstance(source.auth, OAuth2Auth | GoogleServiceAccountAuth):
-        return _identity(source.auth, secrets), secrets.tls
-    return None
-
-
-def _account(source: SourceConfig, secrets: Secrets) -> str:
-    """What a rate limit is counted by: origin, path and credential. Hashed, since it holds the credential."""
-    fixed = (secrets.token, secrets.api_key, secrets.username, secrets.password)
-    who = [secrets.client_id or "", *(_value(secret) for secret in fixed)]
-    if isinstance(source.auth, GoogleServiceAccountAuth) and secrets.service_account is not None:
-        who += [secrets.service_account.email, source.auth.subject or ""]
-    return _hashed(origin_of(source.url), question(source).path, *who)
-
-
-def _identity(auth: AnyAuth, secrets: Secrets) -> str:
-    """What a token is asked for with: sources that are equal in all of it need but one. Hashed, as above."""
-    account = secrets.service_account
-    keys = (secrets.private_key, account.key if account else None)
-    kept = (secrets.client_secret, secrets.refresh_token)
-    return _hashed(
-        auth.model_dump_json(),
-        secrets.client_id or "",
-        *(key.key.thumbprint() if key else "" for key in keys),
-        *((account.email, account.token_url) if account else ()),
-        *(_value(secret) for secret in kept),
-    )
-
-
-def _value(secret: Secret | None) -> str:
-    return secret.value.get_secret_value() if secret else ""
-
-
-def _hashed(*parts: str) -> str:
-    return sha256("\0".join(parts).encode()).hexdigest()

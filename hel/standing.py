@@ -5,7 +5,8 @@ and one when it is over; not one a tick.
 """
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from hel.errors import SourceError
 
@@ -15,8 +16,7 @@ REMIND_S = 3600.0
 _NUMBERS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(msgspec.Struct, frozen=True):
     """The end of a row of failures.
 
     Attributes:

@@ -1,13 +1,12 @@
 """The account of one tick of one source: what came, and where the source stands at its end."""
 
-from dataclasses import dataclass
+import msgspec
 
 from hel.records import Batch, Checkpoint, Page
 from hel.telemetry.log import Log
 
 
-@dataclass(slots=True)
-class Tick:
+class Tick(msgspec.Struct):
     """The account of one tick.
 
     Attributes:

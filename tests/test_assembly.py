@@ -23,7 +23,7 @@ from hel.policy.diagnosis import Facts
 from hel.records import Reply, Request
 from hel.sharing import Shared, credential, exchange_of
 from hel.telemetry.redaction import redacted
-from hel.transport.client import Bounds, Transport, Transports
+from hel.transport.client import Begins, Bounds, Transport, Transports, at_once
 from tests.doubles import FakeClock, HeardLog
 
 URL = "https://api.example.com/audit"
@@ -59,7 +59,7 @@ class Tokens:
     def __init__(self) -> None:
         self.asked: list[Request] = []
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:  # noqa: ARG002  # nothing takes long here
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:  # noqa: ARG002  # nothing takes long
         self.asked.append(request)
         body = {"access_token": f"minted-{len(self.asked)}", "token_type": "Bearer", "expires_in": 3600}
         return Reply(200, (), json.dumps(body).encode(), 0.0)
@@ -76,7 +76,7 @@ class TokenTransports(Transports):
         super().__init__(FakeClock())
         self.tokens = Tokens()
 
-    def of(self, tls: Tls) -> Transport:  # noqa: ARG002  # one for all
+    def of(self, tls: Tls, *urls: str) -> Transport:  # noqa: ARG002  # one for all
         return self.tokens
 
 

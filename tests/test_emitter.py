@@ -1,9 +1,11 @@
 import math
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
 
@@ -101,6 +103,22 @@ async def test_lines_are_written_then_flushed_then_committed(tmp_path: Path) -> 
     deeds = Deeds()
     await delivered(Sink(deeds), WatchedStore(tmp_path / "s.db", deeds), batch())
     assert deeds == ["put", "flush", "commit 1"]
+
+
+async def test_threads_that_hang_elsewhere_do_not_hold_up_the_delivery() -> None:
+    deeds, over = Deeds(), threading.Event()
+    limiter = anyio.to_thread.current_default_thread_limiter()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(int(limiter.total_tokens)):
+            tasks.start_soon(partial(anyio.to_thread.run_sync, over.wait))
+        while limiter.available_tokens:
+            await anyio.lowlevel.checkpoint()
+        try:
+            with anyio.fail_after(20):
+                await delivered(Sink(deeds), None, batch())
+        finally:
+            over.set()
+    assert deeds == ["put", "flush"]
 
 
 async def test_batches_of_several_sources_share_one_flush_and_one_commit(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from hel.policy.limiter import Limiter
 from hel.policy.retry import Backoff
 from hel.records import Reply, Request
 from hel.token_server import TokenServer
-from hel.transport.client import Bounds
+from hel.transport.client import Begins, Bounds, at_once
 from tests.doubles import HeardLog
 from tests.virtual_time import VirtualClock, run
 
@@ -90,10 +90,11 @@ class Wire:
     def requests(self) -> list[Request]:
         return [request for _, request in self.sent]
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:
         assert bounds == BOUNDS
         self.sent.append((asyncio.get_running_loop().time(), request))
         await asyncio.sleep(self._takes_s)
+        await begins()
         turn = self._turns.pop(0)
         if isinstance(turn, SourceError):
             raise turn
@@ -110,6 +111,9 @@ class Turnstile:
     async def wait(self) -> None:
         if self.held_since is None:
             self.held_since = asyncio.get_running_loop().time()
+
+    async def begin(self) -> None:
+        assert self.held_since is not None
 
     def give_back(self) -> None:
         if self.held_since is not None:
@@ -416,7 +420,8 @@ def test_many_sources_on_one_budget_wait_for_the_first_answer_and_never_exceed_t
             self.used: dict[int, int] = {}
             self.refused = 0
 
-        async def send(self, request: Request, timeout_s: float) -> Reply:
+        async def send(self, request: Request, timeout_s: float, begins: Begins = at_once) -> Reply:
+            await begins()
             assert timeout_s
             assert request == ASK
             await asyncio.sleep(0.2)

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from hel.errors import ReplyError, Trouble
 from hel.events import LineMaker
-from hel.json_text import MAX_MEMBERS, MAX_OBJECTS, MAX_VALUES, members, split
+from hel.json_text import MAX_MEMBERS, MAX_OBJECTS, MAX_VALUES, members
 from tests.json_values import OBJECTS, SURROGATE
+from tests.lines import line, split
 
 
 @given(st.lists(OBJECTS, max_size=5), st.booleans(), st.sampled_from([None, 1]))
@@ -57,7 +58,7 @@ def test_a_string_or_object_field_passes_unchanged() -> None:
     events = [b'{"debugData":"text"}', b'{"debugData":{"k":["v"]}}', b'{"debugData":null}']
     assert split(b"[" + b",".join(events) + b"]") == events
     assert [
-        b'"event":' + event + b"," in LineMaker(("source", "okta-audit"), "/api/v1/logs").line(event, 0.0).text
+        b'"event":' + event + b"," in line(LineMaker(("source", "okta-audit"), "/api/v1/logs"), event).text
         for event in events
     ] == [True] * 3
 

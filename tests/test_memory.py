@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hel.dedupe import SeenIds, key_of
+from hel.dedupe import SeenIds, event_key, id_key
 from hel.errors import LineTooLongError
 from hel.events import LineMaker
-from hel.memory import LineLimit, Memory
+from hel.memory import Memory
 from hel.records import Batch, Checkpoint, Page, Request, Skipped
+from hel.sieve import LineLimit
+from tests.lines import line
 
 NOON = 1_777_636_800.0
 NEXT = Request("GET", "https://org/next")
@@ -25,7 +27,7 @@ def memory(
     whole_ticks: bool = False,
     limit: LineLimit | None = None,
 ) -> Memory:
-    ground = Counter(map(key_of, delivered))
+    ground = Counter(map(event_key, delivered))
     known = SeenIds(100) if seen is True else seen
     return Memory(Checkpoint("q"), ground, None if known is False else known, whole_ticks=whole_ticks, limit=limit)
 
@@ -43,8 +45,8 @@ def test_a_batch_holds_a_line_a_key_and_an_id_for_each_new_event() -> None:
     batch = made(memory(), event("a"), event("b"))
     assert uuids(batch) == ["a", "b"]
     assert batch.count == 2
-    assert batch.keys == key_of(event("a")) + key_of(event("b"))
-    assert batch.ids == key_of(b'"a"') + key_of(b'"b"')
+    assert batch.keys == event_key(event("a")) + event_key(event("b"))
+    assert batch.ids == id_key(b'"a"') + id_key(b'"b"')
 
 
 def test_an_id_that_was_delivered_is_left_out_on_the_same_page_and_on_a_later_one() -> None:
@@ -67,13 +69,13 @@ def test_lines_on_delivered_ground_are_left_out_as_often_as_they_were_delivered(
     known = memory(event("a"), event("a"), seen=False)
     batch = made(known, event("a"), event("b"), event("a"), event("a"))
     assert uuids(batch) == ["b", "a"]
-    assert batch.met == key_of(event("a")) * 2
+    assert batch.met == event_key(event("a")) * 2
 
 
 def test_what_is_met_again_is_remembered_by_its_id() -> None:
     known = memory(event("a"))
     batch = made(known, event("a"))
-    assert (batch.count, batch.ids) == (0, key_of(b'"a"'))
+    assert (batch.count, batch.ids) == (0, id_key(b'"a"'))
 
 
 def test_the_checkpoint_moves_behind_the_page() -> None:
@@ -119,7 +121,7 @@ def test_a_page_that_is_asked_for_again_yields_only_what_was_added_to_it() -> No
     assert uuids(page(event("a"), event("a"), event("b"), event("c"))) == ["c"]
     batch = page(event("b"), event("c"), event("a"), event("d"))
     assert uuids(batch) == ["d"]
-    assert batch.again == b"".join(key_of(event(name)) for name in "bcad")
+    assert batch.again == b"".join(event_key(event(name)) for name in "bcad")
     assert batch.checkpoint is not None
     assert not batch.checkpoint.overlapping
 
@@ -153,7 +155,7 @@ def test_a_whole_tick_that_ended_early_is_made_again_and_doubles_nothing() -> No
 def test_starting_over_leaves_out_what_the_state_says_was_delivered() -> None:
     known = memory(seen=False)
     made(known, event("a"), event("b"))
-    known.start_over(Checkpoint("q", "elsewhere", overlapping=True), Counter(map(key_of, (event("a"), event("b")))))
+    known.start_over(Checkpoint("q", "elsewhere", overlapping=True), Counter(map(event_key, (event("a"), event("b")))))
     assert uuids(made(known, event("b"), event("c"), event("a"))) == ["c"]
 
 
@@ -162,7 +164,7 @@ def long_event(uuid: str, pad: int = 500) -> bytes:
 
 
 def length(event: bytes) -> int:
-    return len(MAKER.line(event, NOON).text)
+    return len(line(MAKER, event, NOON).text)
 
 
 FAIL, SKIP = LineLimit(300, skips=False), LineLimit(300, skips=True)
@@ -223,14 +225,14 @@ def test_after_a_long_line_failed_the_same_memory_takes_a_page_without_it_as_if_
     with pytest.raises(LineTooLongError):
         made(known, event("z"), event("a"), long_event("b"))
     batch = made(known, event("z"), event("a"))
-    assert (uuids(batch), batch.met) == (["a"], key_of(event("z")))
+    assert (uuids(batch), batch.met) == (["a"], event_key(event("z")))
 
 
 def test_a_long_line_that_was_delivered_before_does_not_fail() -> None:
     """The bound was lowered, or the event lies on ground that an overlap meets again."""
     by_ground = memory(long_event("a"), seen=False, limit=FAIL)
     assert uuids(made(by_ground, long_event("a"), event("b"))) == ["b"]
-    by_id = memory(seen=SeenIds(100, [key_of(b'"a"')]), limit=FAIL)
+    by_id = memory(seen=SeenIds(100, [id_key(b'"a"')]), limit=FAIL)
     assert uuids(made(by_id, long_event("a"), event("b"))) == ["b"]
     twice = memory(long_event("a"), limit=FAIL)
     assert uuids(made(twice, long_event("a"), long_event("a"), event("b"))) == ["b"], "its second copy is known by then"
@@ -241,13 +243,13 @@ def test_a_long_line_fails_though_one_like_it_was_delivered_if_this_one_was_not(
     known = memory(long_event("a"), seen=False, limit=FAIL)
     with pytest.raises(LineTooLongError):
         made(known, long_event("a"), long_event("a"))
-    assert made(known, long_event("a")).met == key_of(long_event("a"))
+    assert made(known, long_event("a")).met == event_key(long_event("a"))
 
 
 def test_skipping_leaves_a_long_line_out_and_says_how_long_it_is_and_which_one() -> None:
     batch = made(memory(limit=SKIP), event("a"), long_event("b"), event("c"), b'{"pad":"' + b"x" * 500 + b'"}')
     assert uuids(batch) == ["a", "c"]
-    assert batch.keys == key_of(event("a")) + key_of(event("c"))
+    assert batch.keys == event_key(event("a")) + event_key(event("c"))
     assert batch.skipped == (
         Skipped(length(long_event("b")), "2026-05-01T12:00:00Z", '"b"'),
         Skipped(length(b'{"pad":"' + b"x" * 500 + b'"}'), None, None),
@@ -281,7 +283,7 @@ def test_a_long_line_of_a_page_that_is_asked_for_again_is_skipped_once(seen: boo
 
 def test_a_long_line_that_was_delivered_before_is_not_said_to_be_skipped() -> None:
     batch = made(memory(long_event("a"), seen=False, limit=SKIP), long_event("a"), event("b"))
-    assert (uuids(batch), batch.skipped, batch.met) == (["b"], (), key_of(long_event("a")))
+    assert (uuids(batch), batch.skipped, batch.met) == (["b"], (), event_key(long_event("a")))
 
 
 EVENTS = st.sampled_from([event(name) for name in "ab"] + [long_event(name) for name in "abc"] + [b"{}", b'{"x":1}'])

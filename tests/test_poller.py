@@ -18,7 +18,7 @@ from hel.recovery import Recovery
 from hel.schedule import Pace
 from hel.tick import Tick
 from tests.doubles import FakeClock, HeardLog, hand_over, link_pager
-from tests.virtual_time import VirtualClock, run
+from tests.virtual_time import VirtualClock, VirtualLoop, run
 
 pytestmark = pytest.mark.anyio
 
@@ -168,6 +168,26 @@ def test_a_tick_that_ended_by_its_time_leaves_no_room_taken() -> None:
             await queue.take_room(Size(1000, 1))
 
     run(main)
+
+
+def test_a_tick_says_how_long_after_its_due_time_it_starts_and_one_that_was_asked_for_or_overran_is_not_late() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        log, api = HeardLog(), SlowApi(0, pages=0)
+        poller = polling(api, BatchQueue(10_000, 100_000_000), log)
+        running = asyncio.create_task(poller.run())
+        loop.call_at(59.9, loop.be_busy, 0.4)
+        await asyncio.sleep(90)
+        api.takes_s = 9
+        poller.poke()
+        await asyncio.sleep(1)
+        loop.call_later(5, loop.be_busy, 70)
+        await asyncio.sleep(120)
+        running.cancel()
+        return [fields["late_s"] for _, event, fields in log.heard if event == "tick.started"]
+
+    assert run(main) == [0, 0.3, 0, 0]
 
 
 def test_waiting_for_what_was_handed_over_before_a_start_over_does_not_count() -> None:

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -5,9 +6,10 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from hel.queue import BatchQueue, Room, Size
+from hel.queue import PROMPT_S, BatchQueue, Room, Size
 from hel.records import Batch
 from tests.doubles import hand_over
+from tests.virtual_time import run
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +99,55 @@ async def test_one_page_beyond_the_bounds_passes_alone() -> None:
     assert waited.cancelled_caught
     queue.delivered(await queue.take(None))
     await hand_over(queue, batch(1, 1))
+
+
+def test_who_waits_for_an_answer_for_long_lends_the_room_and_has_it_again_when_the_answer_begins() -> None:
+    async def main() -> None:
+        queue = BatchQueue(10, 100)
+        async with held(queue, Size(6, 60)) as hanging:
+            async with held(queue, Size(6, 60)) as prompt:
+                assert asyncio.get_running_loop().time() == pytest.approx(PROMPT_S)
+                await prompt.begin()
+                with anyio.move_on_after(100) as waited:
+                    await hanging.begin()
+                assert waited.cancelled_caught, "an answer that has begun keeps its room"
+                prompt.put(batch(2, 40))
+            await hanging.begin()
+            with anyio.move_on_after(100) as waited:
+                await hand_over(queue, batch(6, 60))
+            assert waited.cancelled_caught, "it has its room again"
+
+    run(main)
+
+
+def test_no_room_is_lent_while_it_is_the_output_that_is_waited_for() -> None:
+    async def main() -> None:
+        queue = BatchQueue(10, 100)
+        await hand_over(queue, batch(1, 51))
+        async with held(queue, Size(1, 40)):
+            with anyio.move_on_after(1000) as waited:
+                await hand_over(queue, batch(1, 40))
+            assert waited.cancelled_caught
+            queue.delivered(await queue.take(None))
+            await hand_over(queue, batch(1, 40))
+
+    run(main)
+
+
+def test_a_source_whose_room_was_lent_hands_over_its_page_all_the_same_and_owes_nothing() -> None:
+    async def main() -> None:
+        queue = BatchQueue(1, 100)
+        async with held(queue, Size(1, 1)) as hanging:
+            async with held(queue, Size(1, 1)):
+                pass
+            hanging.put(batch(1, 1))
+        with anyio.move_on_after(1000) as waited:
+            await hand_over(queue, batch(1, 1))
+        assert waited.cancelled_caught
+        queue.delivered(await queue.take(None))
+        await hand_over(queue, batch(1, 1))
+
+    run(main)
 
 
 async def test_who_waits_for_room_is_served_in_turn() -> None:

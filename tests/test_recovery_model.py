@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from hel.auth.nonces import Nonces
 from hel.config.models import Rotation
-from hel.dedupe import SeenIds, key_of
+from hel.dedupe import SeenIds, id_key
 from hel.emitter import Emitter
 from hel.events import LineMaker
 from hel.memory import Memory
@@ -26,6 +26,7 @@ from hel.sinks.adoption import adopt
 from hel.sinks.file import FileSink
 from hel.state.store import Keep, Store
 from tests.doubles import FakeClock, HeardLog
+from tests.lines import line
 
 SOURCES = ("a", "b")
 
@@ -100,8 +101,8 @@ class Machine:
 
     def identify(self, name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201  # a closure for adopt
         def identity(event: bytes) -> bytes | None:
-            key = self.makers[name].line(event, 0.0).key
-            return None if key is None else key_of(key)
+            key = line(self.makers[name], event).key
+            return None if key is None else id_key(key)
 
         return identity
 

@@ -167,7 +167,8 @@ class Changing:
     async def become(self, *sources: dict[str, Any]) -> None:
         """Let the sources be these; fewer than before means that some are gone."""
         loaded = loaded_of(self.folder, *sources)
-        self.shared.settle((source, loaded.secrets[name]) for name, source in loaded.config.sources.items())
+        items = loaded.config.sources.items()
+        self.shared.settle(((name, source, loaded.secrets[name]) for name, source in items), loaded.config.sources)
         for name, source in loaded.config.sources.items():
             exchange_of(name, source, loaded.secrets[name], self.shared, None, HeardLog())
         for gone in self.shared.uses.keys() - loaded.config.sources.keys():

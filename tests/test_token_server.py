@@ -22,7 +22,7 @@ from hel.policy.diagnosis import Facts
 from hel.policy.retry import Backoff
 from hel.records import Reply, Request
 from hel.token_server import TokenServer
-from hel.transport.client import Bounds
+from hel.transport.client import Begins, Bounds, at_once
 from tests.doubles import HeardLog
 from tests.virtual_time import VirtualClock, run
 
@@ -88,8 +88,9 @@ class Office:
         forms = [parse_qs((request.content or b"").decode()) for _, request in self.asked]
         return [jwt.decode(form["client_assertion"][0], KEY.key, algorithms=["ES256"]).claims["jti"] for form in forms]
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:
         assert (request.url, bounds) == (TOKEN_URL, BOUNDS)
+        await begins()
         self.asked.append((elapsed_s(), request))
         self._serving += 1
         self.busiest = max(self.busiest, self._serving)

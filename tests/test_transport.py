@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import random
 import socket
 import ssl
 import threading
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 
 import pytest
 import trustme
+from isal import isal_zlib
 from pydantic import SecretStr
 
 from hel.clock import SystemClock
@@ -24,6 +26,7 @@ from hel.errors import ConfigError, RefusedError, ReplyError, SourceError, Unrea
 from hel.records import Reply, Request
 from hel.telemetry.redaction import redacted
 from hel.transport.client import Bounds, HttpTransport, Transports
+from tests.doubles import FakeClock
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -91,8 +94,8 @@ async def client(tls: Tls = Tls()) -> AsyncIterator[HttpTransport]:  # noqa: B00
         await transport.aclose()
 
 
-def within(total_s: float) -> Bounds:
-    return Bounds(total_s, connect_s=10, read_s=30, max_bytes=1_000_000)
+def within(total_s: float, max_bytes: int = 1_000_000) -> Bounds:
+    return Bounds(total_s, connect_s=10, read_s=30, max_bytes=max_bytes)
 
 
 def http(status: int, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
@@ -100,12 +103,14 @@ def http(status: int, body: bytes = b"", *headers: str, length: int | None = Non
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
-def sending(server: Server, path: str = "/logs", timeout_s: float = 20, **request: Any) -> Reply:
+def sending(
+    server: Server, path: str = "/logs", timeout_s: float = 20, max_bytes: int = 1_000_000, **request: Any
+) -> Reply:
     """What one request to this server brings."""
 
     async def main() -> Reply:
         async with server.listening() as origin, client() as transport:
-            return await transport.send(Request("GET", origin + path, **request), within(timeout_s))
+            return await transport.send(Request("GET", origin + path, **request), within(timeout_s, max_bytes))
 
     return asyncio.run(main())
 
@@ -173,6 +178,13 @@ def test_a_redirect_is_not_followed_and_a_cookie_is_not_kept() -> None:
     assert not any("cookie" in head.lower() or "elsewhere" in head for head in heads)
 
 
+@pytest.fixture(params=[zlib, isal_zlib], ids=["zlib", "isal"])
+def unpacker(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's own, and the one that is used where it is installed."""
+    monkeypatch.setattr("hel.transport.body._zlib", request.param)
+
+
+@pytest.mark.usefixtures("unpacker")
 @pytest.mark.parametrize(
     "body", [gzip.compress(b"[1,2]"), gzip.compress(b"[1") + gzip.compress(b",2]")], ids=["one member", "two members"]
 )
@@ -184,13 +196,22 @@ def test_an_empty_body_that_is_called_gzip_is_empty() -> None:
     assert sending(zipped(b"")).body == b""
 
 
+@pytest.mark.usefixtures("unpacker")
+@pytest.mark.parametrize("size", [0, 1, 1_048_575, 1_048_576, 1_048_577, 3_000_000])
+@pytest.mark.parametrize("level", [0, 9])
+def test_a_gzip_body_of_any_size_is_unpacked_to_its_last_byte(size: int, level: int) -> None:
+    raw = random.Random(size).randbytes(4096) * (size // 4096 + 1)  # noqa: S311  # sample data
+    assert sending(zipped(gzip.compress(raw[:size], level)), max_bytes=size).body == raw[:size]
+
+
+@pytest.mark.usefixtures("unpacker")
 @pytest.mark.parametrize(
     ("body", "words"),
     [
         (CUT_OFF, "cut off"),
         (gzip.compress(b"[]")[:10], "cut off"),
-        (b"[]", "corrupt"),
-        (gzip.compress(b"[]") + b"garbage", "corrupt"),
+        (b"[]" * 9, "corrupt"),
+        (gzip.compress(b"[]") + b"garbage, much of it", "corrupt"),
         (gzip.compress(b"[]" * 99)[:-8] + b"\0" * 8, "corrupt"),
     ],
     ids=["tail missing", "head only", "not gzip", "garbage behind", "wrong checksum"],
@@ -203,6 +224,7 @@ def test_a_gzip_body_that_is_not_whole_is_no_answer(body: bytes, words: str) -> 
     assert caught.value.trouble == "cut"
 
 
+@pytest.mark.usefixtures("unpacker")
 def test_a_gzip_bomb_is_refused_at_the_limit() -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = b"".join(packer.compress(b"\0" * 1_000_000) for _ in range(200)) + packer.flush()
@@ -275,6 +297,39 @@ def test_a_stalled_body_and_a_slow_drip_both_time_out_and_the_connection_is_clos
                 await transport.send(Request("GET", f"{origin}/logs"), within(0.3))
             assert (caught.value.trouble, "within 0.3 s" in str(caught.value)) == ("timeout", True)
             await asyncio.wait_for(gone.wait(), 10)
+
+    asyncio.run(main())
+
+
+def test_what_the_body_is_for_may_be_waited_for_before_it_is_read_and_for_longer_than_the_request_may_take() -> None:
+    async def main() -> tuple[Reply, list[bool]]:
+        asked = list[bool]()
+
+        async def begins() -> None:
+            asked.append(True)
+            await asyncio.sleep(0.8)
+
+        async with Server(http(200, b"[1]")).listening() as origin, client() as transport:
+            return await transport.send(Request("GET", f"{origin}/logs"), within(0.5), begins), asked
+
+    reply, asked = asyncio.run(main())
+    assert (reply.body, asked) == (b"[1]", [True])
+
+
+def test_each_origin_has_connections_of_its_own_and_those_that_are_long_unused_are_closed() -> None:
+    async def main() -> None:
+        clock = FakeClock()
+        transport, one, other = HttpTransport(clock), Server(http(200, b"[]")), Server(http(200, b"[]"))
+        async with one.listening() as first, other.listening() as second:
+            for origin in (first, second, first):
+                await transport.send(Request("GET", f"{origin}/logs"), within(20))
+            clock.at += 91
+            await transport.send(Request("GET", f"{second}/logs"), within(20))
+            await transport.tidy()
+            for origin in (first, second):
+                await transport.send(Request("GET", f"{origin}/logs"), within(20))
+            await transport.aclose()
+        assert (one.connections, other.connections) == (2, 1)
 
     asyncio.run(main())
 
@@ -381,14 +436,14 @@ def test_a_ca_file_that_cant_be_used_is_a_config_error(tmp_path: Path, monkeypat
     for name in ("missing", "empty"):
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
         with pytest.raises(ConfigError) as caught:
-            HttpTransport(SystemClock())
+            HttpTransport(SystemClock()).prepare("https://org.invalid/")
         assert "SSL_CERT_FILE" in str(caught.value)
 
 
 def test_a_proxy_that_cant_be_used_is_a_config_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "gopher://user:hush@127.0.0.1")
     with pytest.raises(ConfigError) as caught:
-        HttpTransport(SystemClock())
+        HttpTransport(SystemClock()).prepare("https://org.invalid/")
     assert "HTTPS_PROXY" in str(caught.value)
     assert "hush" not in str(caught.value)
 

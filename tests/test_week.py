@@ -32,7 +32,7 @@ from hel.sinks.file import FileSink
 from hel.telemetry.log import Level, Taps, make_log
 from hel.tick import Tick
 from hel.timestamps import parse_time, utc_text
-from hel.transport.client import Bounds, Transports
+from hel.transport.client import Begins, Bounds, Transports, at_once
 from tests.virtual_time import START, VirtualClock, run
 
 T = TypeVar("T")
@@ -89,8 +89,8 @@ class Network:
         self._luck = luck
         self.troubles: Counter[str] = Counter()
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:
-        del bounds  # nothing is timed out, so that a tick may overrun
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:
+        del bounds, begins  # nothing is timed out, so that a tick may overrun
         if request.path == "/token":
             await asyncio.sleep(0.2)
             return self._reply(

@@ -32,6 +32,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._hurry.passed_s
 
+    def be_busy(self, for_s: float) -> None:
+        """Code that takes so long runs: nothing else does meanwhile."""
+        self._hurry.passed_s += for_s
+
 
 class VirtualClock:
     """The program's clock on such a loop; `ahead_s` makes the machine's UTC wrong."""

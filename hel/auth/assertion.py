@@ -1,11 +1,10 @@
 """The assertions of RFC 7523: for a client (§3), and as a grant (§2.1). A law: a key and the moment in, a JWT out."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from joserfc import jwt
-
-from hel.config.keys import PrivateKey
+if TYPE_CHECKING:
+    from hel.config.keys import PrivateKey
 
 LIFETIME_S = 300
 """Five minutes; Okta refuses more than an hour, and an hour exactly under a little skew."""
@@ -17,7 +16,7 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 GRANT_TYPE = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def client_assertion(key: PrivateKey, *, client_id: str, audience: str, jti: str, issued_at: float) -> str:
+def client_assertion(key: "PrivateKey", *, client_id: str, audience: str, jti: str, issued_at: float) -> str:
     """Sign an assertion for one send; a server consumes its `jti` even when it refuses the request.
 
     Args:
@@ -40,7 +39,13 @@ def client_assertion(key: PrivateKey, *, client_id: str, audience: str, jti: str
 
 
 def grant_assertion(
-    key: PrivateKey, *, issuer: str, audience: str, scopes: Iterable[str], issued_at: float, subject: str | None = None
+    key: "PrivateKey",
+    *,
+    issuer: str,
+    audience: str,
+    scopes: Iterable[str],
+    issued_at: float,
+    subject: str | None = None,
 ) -> str:
     """Sign the assertion that Google exchanges for a token.
 
@@ -67,6 +72,8 @@ def grant_assertion(
     return _signed(key, claims)
 
 
-def _signed(key: PrivateKey, claims: dict[str, Any]) -> str:
+def _signed(key: "PrivateKey", claims: dict[str, Any]) -> str:
+    from joserfc import jwt  # noqa: PLC0415  # cryptography is loaded only where there is a key
+
     header = {"typ": "JWT", "alg": key.algorithm, **({"kid": key.kid} if key.kid else {})}
     return jwt.encode(header, claims, key.key, algorithms=[key.algorithm])

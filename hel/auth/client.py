@@ -7,16 +7,18 @@ import secrets
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from pydantic import SecretStr
 
 from hel.auth.assertion import ASSERTION_TYPE, client_assertion
 from hel.auth.refresh_token import RefreshToken
-from hel.config.keys import PrivateKey
 from hel.records import Request
 from hel.telemetry.redaction import conceal
+
+if TYPE_CHECKING:
+    from hel.config.keys import PrivateKey
 
 
 class Grant(Protocol):
@@ -65,7 +67,7 @@ class Client:
     token_url: str
     client_id: str
     scopes: tuple[str, ...] = ()
-    key: PrivateKey | None = field(default=None, repr=False)
+    key: "PrivateKey | None" = field(default=None, repr=False)
     secret: SecretStr | None = None
     refresh_token: RefreshToken | None = None
     audience: str | None = None

@@ -7,9 +7,6 @@ import re
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 
-from joserfc import jwt
-from joserfc.jwk import ECKey
-
 ALGORITHM = "ES256"
 
 
@@ -20,6 +17,10 @@ class ProofKey:
     """
 
     def __init__(self) -> None:
+        from joserfc import jwt  # noqa: PLC0415  # cryptography is loaded only where there is a key
+        from joserfc.jwk import ECKey  # noqa: PLC0415  # as above
+
+        self._encode = jwt.encode
         self._key = ECKey.generate_key("P-256", private=True)
         public = self._key.as_dict(private=False)
         self._header = {
@@ -53,7 +54,7 @@ class ProofKey:
             claims["nonce"] = nonce
         if access_token is not None:
             claims["ath"] = ath(access_token)
-        return jwt.encode(self._header, claims, self._key, algorithms=[ALGORITHM])
+        return self._encode(self._header, claims, self._key, algorithms=[ALGORITHM])
 
 
 def htu(url: str) -> str:

@@ -3,17 +3,20 @@
 Source: https://developers.google.com/identity/protocols/oauth2/service-account#httprest
 """
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import msgspec
+
 from hel.auth.assertion import GRANT_TYPE, grant_assertion
-from hel.config.service_account import ServiceAccount
 from hel.records import Request
 from hel.telemetry.redaction import conceal
 
+if TYPE_CHECKING:
+    from hel.config.service_account import ServiceAccount
 
-@dataclass(frozen=True, slots=True)
-class ServiceAccountGrant:
+
+class ServiceAccountGrant(msgspec.Struct, frozen=True):
     """What a token request of a service account is made of.
 
     Attributes:
@@ -22,7 +25,7 @@ class ServiceAccountGrant:
         subject: The user for whom it acts, None for itself.
     """
 
-    account: ServiceAccount
+    account: "ServiceAccount"
     scopes: tuple[str, ...]
     subject: str | None = None
 

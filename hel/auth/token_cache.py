@@ -6,8 +6,8 @@ is shielded from the cancellation of one waiter, because the others wait for it 
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+import msgspec
 from pydantic import SecretStr
 
 from hel.clock import Clock
@@ -19,8 +19,7 @@ _RENEW_AGAIN_S = 30.0
 _DEFAULT_LIFETIME_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True):
     """An access token (RFC 6749 §5.1).
 
     Attributes:

@@ -1,10 +1,10 @@
 """The short account of a `--once`: a line a source, on stderr, for the person or the mail that reads it."""
 
 import json
-import time
 from typing import Any
 
 from hel.cli.problems import say
+from hel.cli.wording import age, counted
 from hel.collector import Outcome
 from hel.tick import Tick
 
@@ -40,26 +40,6 @@ def in_words(tick: Tick) -> str:
     if tick.behind:
         parts.append("more to come: max_pages ended it")
     return ", ".join(parts)
-
-
-def age(at: float | None) -> str:
-    """How long ago a moment was, in brackets; nothing where it is not known or not past."""
-    if at is None or (ago := time.time() - at) < 0:
-        return ""
-    return f" ({lasting(ago)} ago)"
-
-
-def lasting(seconds: float) -> str:
-    """A span of time in the unit that suits it, such as `3 days`."""
-    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def counted(number: int, what: str) -> str:
-    """So many of them, such as `1 page` or `2 pages`."""
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _fields(name: str, tick: Tick) -> dict[str, Any]:

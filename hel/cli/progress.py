@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TextIO
 
-from hel.cli.account import counted, lasting
+from hel.cli.wording import counted, lasting
 from hel.telemetry.printable import printable
 from hel.telemetry.stderr import BottomLine
 

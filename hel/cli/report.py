@@ -3,11 +3,12 @@
 It hears what the log hears, so there is one account of what happened and no second one to keep true.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from hel.cli.account import in_words
 from hel.cli.marks import ADVICE, CROSSED, PASSED, WAITING
+from hel.cli.wording import found_secrets
 from hel.collector import Outcome
 from hel.config.auth import GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.secrets import Secrets
@@ -116,14 +117,6 @@ class Report:
         self._say(f"  {CROSSED} {step}: {error.message}")
         if error.fix:
             self._say(f"    fix: {error.fix}")
-
-
-def found_secrets(source: SourceConfig, secrets: Secrets) -> Iterator[str]:
-    """A step for each secret of a source: where it was found."""
-    for what, where in secrets.origins.items():
-        yield f"  {PASSED} secret: {what} found in {where}"
-    if source.auth is None:
-        yield f"  {PASSED} secret: none is needed: the source has no auth section"
 
 
 def _token(fields: Mapping[str, Any]) -> str:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from hel.cli.account import age
 from hel.cli.problems import answer, config_path, reported, say
+from hel.cli.wording import age
 from hel.config.load import load_global, source_names
 from hel.errors import ConfigError
 from hel.records import BY_TIME, Checkpoint, kind_of

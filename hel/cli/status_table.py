@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hel.cli.account import lasting
 from hel.cli.marks import ADVICE, CROSSED, marked
+from hel.cli.wording import lasting
 from hel.telemetry.printable import printable
 from hel.telemetry.stderr import wants_colour
 from hel.timestamps import parse_time

@@ -9,11 +9,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from hel.cli.account import counted
 from hel.cli.marks import ADVICE, CROSSED, PASSED
 from hel.cli.problems import UNUSABLE, answer, config_path, reported, say
-from hel.cli.report import found_secrets
-from hel.clock import SystemClock
+from hel.cli.wording import counted, found_secrets
 from hel.config.load import Loaded, load
 from hel.config.reference import json_schema
 from hel.errors import ConfigError, StateError
@@ -91,11 +89,12 @@ def _check_environment(loaded: Loaded) -> None:
     if not named:
         say(f"  {PASSED} network: the environment names no proxy")
         return
-    from hel.transport.client import HttpTransport  # noqa: PLC0415  # the HTTP client is loaded only for this
+    from hel.clock import SystemClock  # noqa: PLC0415  # asyncio is loaded only for this
+    from hel.transport.client import HttpTransport  # noqa: PLC0415  # and so is the HTTP client
 
     try:
         for tls in {secrets.tls for secrets in loaded.secrets.values()}:
-            HttpTransport(SystemClock(), tls)
+            HttpTransport(SystemClock(), tls).prepare("https://localhost")
     except ConfigError as error:
         say(f"  {CROSSED} network: {error.message}")
         say(f"    fix: {error.fix}")

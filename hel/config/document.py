@@ -18,8 +18,8 @@ from hel.config.problems import Keys, Place, Problem, config_error
 from hel.config.values import EMPTY, UNKNOWN, Blank, Plain
 from hel.errors import ConfigError
 
-MAX_BYTES = 2_000_000
-"""The largest file that is read: well over a thousand sources."""
+MAX_BYTES = 10_000_000
+"""The largest file that is read: ten thousand sources and more; it bounds how long reading may take."""
 
 MAX_DEPTH = 64
 """The deepest nesting that is followed; the configuration needs six."""
@@ -32,7 +32,7 @@ _OWN_TAGS = frozenset(
     _TAG + name for name in ("bool", "float", "int", "map", "merge", "null", "seq", "str", "timestamp", "value")
 )
 _TYPED = frozenset(_TAG + name for name in ("bool", "float", "int"))
-_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")  # YAML 1.2.2 §5.1
 
 _BEGUN = re.compile(r"could not find expected ':'|unexpected end of stream|expected ',' or")
 """What is noticed far behind the place where it began."""

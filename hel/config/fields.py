@@ -20,14 +20,14 @@ from hel.timestamps import is_pattern, parse_text, write_value
 _URL_CHARACTERS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 _FOUR_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+){3}")
-_ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DOTTED = re.compile(r"(?!\$\.)(?!.*\[[0-9*]*\])[^.\x00-\x1f\"\\\ud800-\udfff]+(\.[^.\x00-\x1f\"\\\ud800-\udfff]+)*")
-_PREFIX = re.compile(r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?")
-_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")  # a token, RFC 9110 §5.1
-_WHOLE_TEXT = re.compile(r"[^\ud800-\udfff]*")
-_LABEL = re.compile(r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}")
+_ENV_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_DOTTED = r"(?!\$\.)(?!.*\[[0-9*]*\])[^.\x00-\x1f\"\\\ud800-\udfff]+(\.[^.\x00-\x1f\"\\\ud800-\udfff]+)*"
+_PREFIX = r"([\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?)?"
+_SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]+"
+_HEADER_VALUE = r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?"
+_HEADER_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}"  # a token, RFC 9110 §5.1
+_WHOLE_TEXT = r"[^\ud800-\udfff]*"
+_LABEL = r"[^\x00-\x1f\x7f\ud800-\udfff]{1,256}"
 
 
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -102,9 +102,11 @@ def is_plain_http(url: str) -> bool:
         return host != "localhost" and not host.endswith(".localhost")  # RFC 6761 §6.3
 
 
-def _check_text(what: str, pattern: re.Pattern[str]) -> AfterValidator:
+def _check_text(what: str, pattern: str) -> AfterValidator:
+    """A check by a pattern that is compiled where it is first used: a configuration needs few of them."""
+
     def check(text: str) -> str:
-        if not pattern.fullmatch(text):
+        if not re.fullmatch(pattern, text):
             raise wrong(what)
         return text
 
@@ -114,7 +116,7 @@ def _check_text(what: str, pattern: re.Pattern[str]) -> AfterValidator:
 def _check_time_format(text: str) -> str:
     if text in {"rfc3339", "epoch", "epoch_ms"}:
         return text
-    if not is_pattern(text) or not _LABEL.fullmatch(text) or not text.isascii():
+    if not is_pattern(text) or not re.fullmatch(_LABEL, text) or not text.isascii():
         raise wrong(f"expected {TIME_FORMATS}")
     written = write_value(_SOME_DAY, text)
     read = parse_text(written, text)

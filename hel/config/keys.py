@@ -10,9 +10,11 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_ssh_private_key
 from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, RSAKey
@@ -25,7 +27,12 @@ _ENCRYPTED = (
     "(decrypt it: openssl pkey -in KEY.pem -out priv.pem)"
 )
 _PUBLIC = "this is a public key (Hel signs with the private key that belongs to it)"
+_DAMAGED = (
+    "the PEM private key can't be read: it is damaged, or of a kind that Hel does not know "
+    "(copy it again, or check it: openssl pkey -in KEY.pem -noout)"
+)
 _RSA_MIN_BITS = 2048
+_RSA_MAX_BITS = 16384
 
 _ALGORITHMS: dict[str, tuple[str, ...]] = {
     "RSA": ("RS256", "RS384", "RS512"),
@@ -73,20 +80,30 @@ def read_private_key(text: str, kid: str | None = None) -> PrivateKey:
 def _read_pem(text: str, kid: str | None) -> PrivateKey:
     label, pem = _find_pem(text)
     load = load_ssh_private_key if label == "OPENSSH PRIVATE KEY" else load_pem_private_key
+    trusting: dict[str, bool] = {} if load is load_ssh_private_key else {"unsafe_skip_rsa_key_validation": True}
     try:
-        native = load(pem.encode(), password=None)
+        # Validation looks whether its factors are prime, for 60 ms; the key is ours, and `_check_rsa` sees damage.
+        native = load(pem.encode(), password=None, **trusting)
     except TypeError:  # cryptography's word for "a password is needed"
         raise ValueError(_ENCRYPTED) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise ValueError(
-            "the PEM private key can't be read: it is damaged, or of a kind that Hel does not know "
-            "(copy it again, or check it: openssl pkey -in KEY.pem -noout)"
-        ) from None
+        raise ValueError(_DAMAGED) from None
     if isinstance(native, RSAPrivateKey):
+        _check_rsa(native)
         return _finish(_import(RSAKey, native), kid, None)
     if isinstance(native, EllipticCurvePrivateKey):
         return _finish(_import(ECKey, native), kid, None)
     raise ValueError("the private key is neither RSA nor EC (Okta takes RSA and EC keys)")
+
+
+def _check_rsa(key: RSAPrivateKey) -> None:
+    """See whether it signs what its public half takes."""
+    if key.key_size > _RSA_MAX_BITS:
+        raise ValueError(f"the RSA key has {key.key_size} bits (more than {_RSA_MAX_BITS} are not supported)")
+    try:
+        key.public_key().verify(key.sign(b"hel", PKCS1v15(), SHA256()), b"hel", PKCS1v15(), SHA256())
+    except (InvalidSignature, ValueError, InternalError):
+        raise ValueError(_DAMAGED) from None
 
 
 def _find_pem(text: str) -> tuple[str, str]:

@@ -4,20 +4,17 @@ All problems come at once, so that one in another key must not hide that a secre
 """
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from hel.config.auth import AnyAuth, Auth
+from hel.config.auth import Auth
 from hel.config.secrets import Ways
 from hel.config.server import ServerConfig
 from hel.config.tls import TlsConfig
 from hel.config.values import EMPTY, UNKNOWN
-
-_AUTH: TypeAdapter[AnyAuth | None] = TypeAdapter(Auth | None)
-_TLS = TypeAdapter(TlsConfig)
-_SERVER = TypeAdapter(ServerConfig)
 
 _Kind = TypeVar("_Kind")
 
@@ -30,14 +27,20 @@ def ways_of(source: Mapping[str, Any], base: Path) -> Ways:
         base: The configuration's folder.
     """
     tls = {} if source.get("tls") in (None, EMPTY) else source["tls"]
-    return _right(_AUTH, source.get("auth"), base), _right(_TLS, tls, base)
+    return _right(_adapter(Auth | None), source.get("auth"), base), _right(_adapter(TlsConfig), tls, base)
 
 
 def server_of(given: Any, base: Path) -> ServerConfig:
     """The server's section, of `global` as read; none where it is wrong."""
     section = given.get("server") if isinstance(given, Mapping) else None
-    found = None if section in (None, EMPTY) else _right(_SERVER, section, base)
+    found = None if section in (None, EMPTY) else _right(_adapter(ServerConfig), section, base)
     return found or ServerConfig()
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made where something is wrong, and only there."""
+    return TypeAdapter(kind)
 
 
 def _right(kind: TypeAdapter[_Kind], section: Any, base: Path) -> _Kind | None:

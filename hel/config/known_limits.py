@@ -30,27 +30,27 @@ class Retention:
 
     Attributes:
         vendor: Whose it is.
-        url: What its host and path match.
+        url: What its host and path match, a pattern.
         days: For how long.
         refused_days: From how long ago it answers with an error; None where it answers with what it has.
         note: What else must be known of the number.
     """
 
     vendor: str
-    url: re.Pattern[str]
+    url: str
     days: int
     refused_days: int | None = None
     note: str = ""
 
 
 RETENTIONS = (
-    Retention("Okta", re.compile(r"[^/]+/api/v1/logs"), 90, 180),
-    Retention("Auth0", re.compile(r"[^/]+\.auth0\.com/api/v2/logs"), 30, note=" at most, by its plan"),
-    Retention("Cloudflare", re.compile(r"api\.cloudflare\.com/client/v4/accounts/[^/]+/(audit_logs|logs/audit)"), 548),
-    Retention("GitHub", re.compile(r"api\.github\.com/(orgs|enterprises)/[^/]+/audit-log"), 180),
-    Retention("Google", re.compile(r"admin\.googleapis\.com/admin/reports/v1/.+"), 180, 180),
-    Retention("1Password", re.compile(r"events\.(ent\.)?1password\.(com|ca|eu)/api/v[12]/.+"), 120),
-    Retention("Tailscale", re.compile(r"api\.tailscale\.com/api/v2/tailnet/[^/]+/logging/configuration"), 90),
+    Retention("Okta", r"[^/]+/api/v1/logs", 90, 180),
+    Retention("Auth0", r"[^/]+\.auth0\.com/api/v2/logs", 30, note=" at most, by its plan"),
+    Retention("Cloudflare", r"api\.cloudflare\.com/client/v4/accounts/[^/]+/(audit_logs|logs/audit)", 548),
+    Retention("GitHub", r"api\.github\.com/(orgs|enterprises)/[^/]+/audit-log", 180),
+    Retention("Google", r"admin\.googleapis\.com/admin/reports/v1/.+", 180, 180),
+    Retention("1Password", r"events\.(ent\.)?1password\.(com|ca|eu)/api/v[12]/.+", 120),
+    Retention("Tailscale", r"api\.tailscale\.com/api/v2/tailnet/[^/]+/logging/configuration", 90),
 )
 
 
@@ -82,7 +82,7 @@ def retention(url: str) -> Retention | None:
     """How long the API at a URL keeps its events; None for one that is not known."""
     parts = urlsplit(url)
     place = f"{parts.hostname}{parts.path.rstrip('/')}"
-    return None if _stands_in(url) else next((each for each in RETENTIONS if each.url.fullmatch(place)), None)
+    return None if _stands_in(url) else next((each for each in RETENTIONS if re.fullmatch(each.url, place)), None)
 
 
 def above_budget(sources: Mapping[str, SourceConfig]) -> Iterator[Problem]:

@@ -4,10 +4,11 @@ Nothing is loaded in part: either everything that was asked for is right, or a `
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
 from pydantic import ValidationError
 
 from hel.config.advice import advice, misplaced_secrets
@@ -89,7 +90,7 @@ def load(
     data = loader.data(set(chosen))
     data["global"] = loader.overridden(data.get("global", {}), overrides)
     config = loader.validate(data, overrides, set(chosen))
-    secrets, token = loader.secrets(data, chosen) if with_secrets else ({}, None)
+    secrets, token = loader.secrets(data, chosen, config) if with_secrets else ({}, None)
     if loader.problems or config is None:
         raise config_error(path, loader.problems)
     if with_secrets:
@@ -207,16 +208,19 @@ class _Loader:
             place = None if origin else self._document.place(keys)
             self.problems.append(Problem(detail["msg"], keys, place, origin))
 
-    def secrets(self, data: Mapping[str, Any], chosen: list[str]) -> tuple[dict[str, Secrets], Secret | None]:
-        """The chosen sources' secrets, and the server's token where there is a server."""
+    def secrets(
+        self, data: Mapping[str, Any], chosen: list[str], config: Config | None
+    ) -> tuple[dict[str, Secrets], Secret | None]:
+        """The chosen sources' secrets, and the server's token if there is a server; of what is not right, too."""
         reader, base = SecretReader(self._environ), self._path.absolute().parent
-        sections = {name: data["sources"][name] for name in chosen}
-        found = {
-            name: reader.read(ways_of(section, base), ("sources", name))
-            for name, section in sections.items()
-            if isinstance(section, Mapping)
-        }
-        server = server_of(data["global"], base)
+        if config is None:
+            sections = {name: data["sources"][name] for name in chosen}
+            ways = {name: ways_of(part, base) for name, part in sections.items() if isinstance(part, Mapping)}
+            server = server_of(data["global"], base)
+        else:
+            ways = {name: (source.auth, source.tls) for name, source in config.sources.items()}
+            server = config.global_.server
+        found = {name: reader.read(way, ("sources", name)) for name, way in ways.items()}
         token = reader.read_server_token(server) if server.enabled else None
         self.problems += [self._placed(problem) for problem in reader.problems]
         self.warnings += [self._placed(warning) for warning in reader.warnings]
@@ -231,7 +235,7 @@ class _Loader:
         self.warnings += [self._placed(warning) for warning in (*advice(config.sources), *old)]
 
     def _placed(self, problem: Problem) -> Problem:
-        return replace(problem, place=self._document.place(problem.keys))
+        return structs.replace(problem, place=self._document.place(problem.keys))
 
     def _plain(self, value: Value, keys: Keys, chosen: set[str]) -> Any:
         """A value as pydantic takes it."""

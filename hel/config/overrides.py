@@ -6,11 +6,10 @@ under its name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
+import msgspec
 
 from hel.config.models import GlobalConfig
 from hel.config.problems import Keys, Problem
@@ -28,8 +27,7 @@ FLAGS: Mapping[Keys, str] = {
 """The flag that sets a key of `global`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overrides:
+class Overrides(msgspec.Struct, frozen=True):
     """Values that win over the file's `global` section.
 
     Attributes:
@@ -49,23 +47,6 @@ class Overrides:
     def origin(self, keys: Keys) -> str | None:
         """Where a key's value came from; None for the file."""
         return next((origin for path, origin in self.origins.items() if keys[: len(path)] == path), None)
-
-
-class _Settings(GlobalConfig, BaseSettings):
-    """`global` as pydantic-settings reads it; only its variables are used, never itself."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__")
-
-
-class _Environment(EnvSettingsSource):
-    """The variables of a mapping in place of the process's own."""
-
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
-        super().__init__(_Settings, case_sensitive=False)
-
-    def _load_env_vars(self) -> Mapping[str, str | None]:
-        return {name.lower(): value for name, value in self._environ.items()}
 
 
 def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, folder: Path) -> Overrides:
@@ -93,8 +74,8 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
         origins.setdefault(("log_level",), f"environment variable {LOG_LEVEL}")
         known.setdefault(f"{PREFIX}LOG_LEVEL", environ[LOG_LEVEL])
     try:
-        values = _hidden(_Environment(known)() if known else {}, folder)
-    except (SettingsError, RecursionError):  # a whole section as JSON, and no JSON, or one that is nested too deep
+        values = _hidden(_nested(known), folder)
+    except (ValueError, RecursionError):  # a whole section as JSON, and no JSON, or one that is nested too deep
         values = {}
         whole = [name for keys, name in origins.items() if keys[-1] in _SECTIONS]
         problems += [Problem("expected JSON for a whole section (or set its keys one by one)", origin=n) for n in whole]
@@ -102,6 +83,19 @@ def read_overrides(environ: Mapping[str, str], flags: Mapping[str, Any] | None, 
     for keys in _leaves(given):
         origins[keys] = FLAGS.get(keys, "--" + "-".join(map(str, keys)).replace("_", "-"))
     return Overrides(_merged(values, given), dict(reversed(origins.items())), tuple(problems))
+
+
+def _nested(known: Mapping[str, str]) -> Mapping[str, Any]:
+    """What the variables say, nested as in the section.
+
+    Raises:
+        ValueError: One is to hold JSON and does not.
+    """
+    if not known:
+        return {}
+    from hel.config.variables import values_of  # noqa: PLC0415  # pydantic-settings is loaded only for variables
+
+    return values_of(known, PREFIX)
 
 
 def _unknown_variable(keys: Keys) -> str | None:

@@ -4,8 +4,9 @@ A line reads `FILE:LINE:COLUMN: path.to.key: what is wrong (and the likely fix)`
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from hel.errors import ConfigError
 from hel.telemetry.printable import printable
@@ -19,8 +20,7 @@ Keys = tuple[str | int, ...]
 """The path of a key: names, and positions in lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(msgspec.Struct, frozen=True):
     """What is wrong with one key.
 
     Attributes:

@@ -6,9 +6,9 @@ A file wins over a variable. Whatever is wrong with a secret is said at the key 
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from pydantic import SecretStr
 
 from hel.config.problems import Keys, Problem
@@ -26,8 +26,7 @@ VISIBLE_OR_SPACE = re.compile(r"[\x20-\x7e]+")
 _UPPER_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}|[a-z][a-z0-9]{0,23}(_[a-z0-9]{1,23})*")
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(msgspec.Struct, frozen=True):
     """A secret and where it came from.
 
     Attributes:

@@ -90,6 +90,7 @@ class SecretReader:
         self._keys: dict[tuple[str, str | None], PrivateKey] = {}
         self._accounts: dict[tuple[str, str | None], ServiceAccount] = {}
         self._refresh_files: dict[Path, tuple[str, Ways]] = {}
+        self._tls: dict[TlsConfig, tuple[Tls, Mapping[str, str]]] = {}
 
     @property
     def problems(self) -> list[Problem]:
@@ -116,7 +117,7 @@ class SecretReader:
             found = replace(found, again=partial(_read_again, self._environ, auth, keys))
         if tls is None:
             return found
-        certificates, origins = self._read_tls(tls, (*keys, "tls"))
+        certificates, origins = self._tls_of(tls, (*keys, "tls"))
         return replace(found, tls=certificates, origins=MappingProxyType({**found.origins, **origins}))
 
     def read_server_token(self, server: ServerConfig) -> Secret | None:
@@ -168,6 +169,14 @@ class SecretReader:
             refresh_token=refresh,
             origins=_origins(found, {"client ID": "the configuration"} if auth.client_id else {}),
         )
+
+    def _tls_of(self, tls: TlsConfig, keys: Keys) -> tuple[Tls, Mapping[str, str]]:
+        """As below, once for all sources that have the same, unless there is something to say at each one's place."""
+        said = len(self.problems) + len(self.warnings)
+        found = self._tls.get(tls) or self._read_tls(tls, keys)
+        if len(self.problems) + len(self.warnings) == said:
+            self._tls[tls] = found
+        return found
 
     def _read_tls(self, tls: TlsConfig, keys: Keys) -> tuple[Tls, Mapping[str, str]]:
         """Its certificates, and where their secret was found."""

@@ -36,7 +36,7 @@ _MOST_UNKNOWN = 10
 class Section(BaseModel):
     """The manner of every section: unknown keys are errors, values don't change, all problems come at once."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @classmethod
     def completed(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:

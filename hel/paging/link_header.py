@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 _TARGET = re.compile(r"[\s,]*<([^>]*)>")
 _PARAMETER = re.compile(r"\s*;\s*([!#$%&'*+\-.^_`|~\w]+)\s*(?:=\s*(?:\"((?:[^\"\\]++|\\.)*+)\"|([^\s;,\"]*)))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(msgspec.Struct, frozen=True):
     """One link: its target as it stands between `<` and `>`, and its relation types in lower case."""
 
     target: str

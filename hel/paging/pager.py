@@ -5,16 +5,18 @@ for twice in one tick. The events of a page whose next breaks the second rule ar
 what is wrong, to be raised once they are handed over.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from hel.dedupe import key_of
+import msgspec
+
+from hel.dedupe import event_key
 from hel.envelope import Envelope
 from hel.errors import PagingLoopError
 from hel.paging.place import Asking
 from hel.paging.strategies import Answer, Strategy
-from hel.records import Checkpoint, Page, Reply, Request
+from hel.records import Checkpoint, Page, Reply, Request, Text
 from hel.telemetry.printable import printable
 
 
@@ -35,8 +37,7 @@ class Ending(StrEnum):
     WALK = "walk"
 
 
-@dataclass(frozen=True, slots=True)
-class Events:
+class Events(msgspec.Struct, frozen=True):
     """Where the events stand in an answer.
 
     Attributes:
@@ -49,7 +50,7 @@ class Events:
     may_be_missing: bool = False
     is_bare: bool = False
 
-    def of(self, envelope: Envelope) -> list[bytes]:
+    def of(self, envelope: Envelope) -> list[Text]:
         """Each event's JSON text."""
         return envelope.events(self.path, may_be_missing=self.may_be_missing, is_bare=self.is_bare)
 
@@ -72,7 +73,7 @@ class Pager:
         question: Request,
         strategy: Strategy,
         ending: Ending,
-        where: Events = Events(),  # frozen
+        where: Events = Events(),  # noqa: B008  # frozen
         full_page: int = 0,
     ) -> None:
         self._asking = asking
@@ -125,11 +126,11 @@ class Pager:
         self._asked.append(following)
         return Page(found, following, place)
 
-    def _repeats(self, found: list[bytes]) -> bool:
+    def _repeats(self, found: list[Text]) -> bool:
         """Whether a numbered page is the one before it once more, as some APIs answer behind the last."""
         if not self._strategy.counts or not found:
             return False
-        before, self._before = self._before, key_of(b"\n".join(found))  # its events themselves would fill the memory
+        before, self._before = self._before, event_key(b"\n".join(found))  # its events themselves would fill the memory
         return self._before == before
 
     def _repeated(self, request: Request, count: int) -> Page:
@@ -144,7 +145,7 @@ class Pager:
         )
         return Page([], None, None, fault=fault)
 
-    def _last(self, found: list[bytes], request: Request) -> Page:
+    def _last(self, found: list[Text], request: Request) -> Page:
         """A page behind which the API names no other."""
         if self._ending in {Ending.WALK, Ending.REPEATED}:
             return Page(found, None, None, again=self._ending is Ending.REPEATED)

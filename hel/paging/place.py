@@ -6,9 +6,11 @@ A GET is its URL, byte for byte; a POST is its URL, a space, and its JSON body. 
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
 
 from hel.errors import ReplyError, Trouble
 from hel.records import Request, origin_of
@@ -24,8 +26,7 @@ MAX_URL = 65_536
 """Characters; eight times the longest cursor that was seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True):
     """How one source asks: what all its requests have in common.
 
     Attributes:
@@ -37,7 +38,7 @@ class Asking:
 
     url: str
     method: str = "GET"
-    headers: Mapping[str, str] = field(default_factory=lambda: {"accept": "application/json"})
+    headers: Mapping[str, str] = msgspec.field(default_factory=lambda: {"accept": "application/json"})
     abroad: tuple[str, ...] = ()
 
     def request(self, url: str, body: Mapping[str, Any] | None = None) -> Request:

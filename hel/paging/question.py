@@ -6,10 +6,12 @@ A law: config values and a checkpoint in, a starting point out, or the reason wh
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import msgspec
 
 from hel.errors import NoStartError
 from hel.paging.place import Asking, body_of
@@ -42,8 +44,7 @@ def proven_at(stored: Checkpoint) -> float | None:
     return None if kind and stored.resume is not None else latest
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A source's first request.
 
     Attributes:
@@ -63,7 +64,7 @@ class Question:
     start: str | None = None
     start_param: str | None = None
     follows_links: bool = True
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = msgspec.field(default_factory=dict)
     start_format: str | None = None
     pages_by: str = ""
     goes_by: str = ""

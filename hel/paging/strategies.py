@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urljoin, urlsplit
 
+import msgspec
+
 from hel.envelope import Envelope
 from hel.errors import ReplyError
 from hel.paging import link_header
@@ -14,8 +16,7 @@ from hel.paging.place import Asking, body_of, check_place, with_member, with_par
 from hel.records import Reply, Request
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An answer, as far as paging looks at it.
 
     Attributes:

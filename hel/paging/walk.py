@@ -6,15 +6,16 @@ a checkpoint and the time in, the next walk's first place out.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from hel.paging.question import Question
 from hel.records import Checkpoint
 from hel.timestamps import parse_text, write_value
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A window that asks for both of its ends.
 
     Attributes:
@@ -28,8 +29,7 @@ class Span:
     lag_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Walks:
+class Walks(msgspec.Struct, frozen=True):
     """How the walks of one source follow each other.
 
     Attributes:

@@ -3,8 +3,9 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from hel.records import Reply
 from hel.telemetry.printable import printable
@@ -17,8 +18,7 @@ MAX_REFUSAL = 65_536
 """Bytes of a refusal's body that are looked at; what is said of an error is shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
+class Complaint(msgspec.Struct, frozen=True):
     """What an error answer says of itself.
 
     Attributes:

@@ -4,9 +4,10 @@ The fixes stand in `fixes`; which of them fits is recognised from the answer its
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
+
+import msgspec
 
 from hel import okta
 from hel.policy import fixes
@@ -24,8 +25,7 @@ class Stage(StrEnum):
     API = "API"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What the words depend on besides the answer.
 
     Attributes:

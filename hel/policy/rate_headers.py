@@ -6,15 +6,15 @@ GitHub: https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-r
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+
+import msgspec
 
 from hel.records import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderNames:
+class HeaderNames(msgspec.Struct, frozen=True):
     """What an API calls its rate-limit headers; several names each, the first that is there counts.
 
     Attributes:
@@ -36,8 +36,7 @@ NAMES = HeaderNames(
 """The two spellings in use."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateReading:
+class RateReading(msgspec.Struct, frozen=True):
     """One answer's rate-limit headers.
 
     Attributes:

@@ -3,7 +3,7 @@
 stamina counts the attempts and sleeps; its hook returns what stands here.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from hel.policy import rate_headers
 from hel.policy.limiter import RESET_MARGIN_S
@@ -11,8 +11,7 @@ from hel.policy.rate_headers import HeaderNames
 from hel.records import Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(msgspec.Struct, frozen=True):
     """Exponential backoff with full spread.
 
     Attributes:

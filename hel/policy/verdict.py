@@ -6,9 +6,10 @@ What is no trouble: 1xx answers before the final one, which are passed over (RFC
 key twice, which RFC 8259 §4 allows and which is delivered as it stands.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
+
+import msgspec
 
 from hel.errors import (
     AuthError,
@@ -84,8 +85,7 @@ _FOR_GOOD = frozenset({501, 505})
 _MAYBE_LIMITS = frozenset({403, 503})
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """An answer, judged.
 
     Attributes:

@@ -8,7 +8,7 @@ not (`mending`). What Hel did not write, zeros after a power loss, is cut.
 import json
 from collections.abc import Callable, Iterator, Mapping
 
-from hel.dedupe import KEY_BYTES, key_of
+from hel.dedupe import KEY_BYTES, event_key
 from hel.records import Batch, Position
 from hel.sinks.file import FileSink
 
@@ -52,7 +52,7 @@ def adopt(
             continue  # somebody else's line: it stays, and is nobody's event
         label, event = read
         name, identify = sources.get(label, (unclaimed(label), _no_identity))
-        keys.setdefault(name, bytearray()).extend(key_of(event))
+        keys.setdefault(name, bytearray()).extend(event_key(event))
         ids.setdefault(name, bytearray()).extend(identify(event) or b"")
     _leave_torn(sink, length, text[length - start :])
     return [

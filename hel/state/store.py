@@ -8,10 +8,12 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any, Self
+
+import msgspec
 
 from hel.dedupe import KEY_BYTES, split_keys
 from hel.errors import StateError
@@ -24,8 +26,7 @@ LATENESS_S = 3600.0
 _CHECKPOINT = ", ".join(field.name for field in fields(Checkpoint))
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(msgspec.Struct, frozen=True):
     """How much of what it delivered a source wants remembered.
 
     Attributes:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TextIO
 
-import structlog
-
+from hel.lean import without
 from hel.telemetry.printable import printable
 from hel.telemetry.redaction import redacted
 from hel.telemetry.stderr import PatientStream, wants_colour
+
+with without("rich"):  # which would draw tracebacks, and costs more than all the rest of it
+    import structlog
 
 Tap = Callable[[str, Mapping[str, Any]], None]
 """Told of every event, whatever the level: its name and its fields."""

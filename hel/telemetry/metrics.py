@@ -4,25 +4,22 @@ A tap on the log counts, so that nothing else has to know of metrics; what is me
 library is loaded with this module, which takes a tenth of a second: import it where there is a server.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from hel.clock import Clock
+from hel.telemetry.metrics_counts import Counts
 from hel.telemetry.metrics_gauges import Gauges, Snapshot
-from hel.telemetry.metrics_table import METRICS, STATUSES, WAITS, Metric
-
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
+from hel.telemetry.metrics_table import STATUSES, WAITS
 
 Fields = Mapping[str, Any]
 
 _OWNERS = {"source", "token_server"}
 """The labels that say whose a series is."""
-
-T = TypeVar("T", Counter, Histogram)
 
 
 class Metrics:
@@ -36,13 +33,13 @@ class Metrics:
 
     def __init__(self, version: str, snapshot: Callable[[], Snapshot], clock: Clock) -> None:
         self._clock = clock
-        self._known: set[tuple[str, str]] = set()
-        self._children: dict[tuple[str, ...], Counter | Histogram] = {}
         self._registry = CollectorRegistry()
         self._snapshot = snapshot
         self._gauges = Gauges(version, clock.now())
         self._registry.register(self._gauges)
-        self._made = {metric.name: self._make(metric) for metric in METRICS if metric.kind != "gauge"}
+        self._counts = Counts()
+        self.count, self.observe, self.know = self._counts.count, self._counts.observe, self._counts.know
+        self._registry.register(self._counts)
         ProcessCollector(registry=self._registry)
 
     def hear(self, event: str, fields: Fields) -> None:
@@ -66,65 +63,14 @@ class Metrics:
             accept: The request's `Accept` header: OpenMetrics for who asks for it, else Prometheus's text format.
         """
         snapshot = self._snapshot()
-        self._keep(snapshot)
+        self._counts.keep(source["name"] for source in snapshot["sources"])
         self._gauges.snapshot = snapshot
         encode, content_type = choose_encoder(_OPEN_METRICS if _wants_open_metrics(accept) else "")
         return partial(encode, self._registry), content_type
 
-    def know(self, label: str, value: str) -> None:
-        """Let a source or token server have all its series, at 0: one that begins with a failure shows no increase."""
-        if (label, value) not in self._known:
-            self._known.add((label, value))
-            for name, *labels in self._series(label, value):
-                self._made[name].labels(*labels)
-
-    def forget(self, source: str) -> None:
-        """Drop the series of a source that is gone."""
-        self._known.discard(("source", source))
-        for key in self._series("source", source):
-            self._children.pop(key, None)
-            self._made[key[0]].remove(*key[1:])
-
-    def count(self, name: str, *labels: str, by: float = 1) -> None:
-        """Let a counter grow."""
-        self._child(Counter, name, *labels).inc(by)
-
-    def observe(self, name: str, *labels: str, took_s: float) -> None:
-        """Add to a histogram."""
-        self._child(Histogram, name, *labels).observe(took_s)
-
     def reloaded(self, *, is_accepted: bool) -> None:
         """The configuration was read again, and taken or refused."""
         self._gauges.reloaded(self._clock.now() if is_accepted else None)
-
-    def _keep(self, snapshot: Snapshot) -> None:
-        """Know the sources that there are, and no others."""
-        names = {source["name"] for source in snapshot["sources"]}
-        for gone in {value for label, value in self._known if label == "source"} - names:
-            self.forget(gone)
-        for name in names:
-            self.know("source", name)
-
-    def _series(self, label: str, value: str) -> Iterator[tuple[str, ...]]:
-        """What is counted of a source or token server: the metrics' names, each with the values of its labels."""
-        for metric in METRICS:
-            if metric.name in self._made and metric.labels[:1] == (label,):
-                yield from ((metric.name, *labels) for labels in metric.children(value))
-
-    def _child(self, kind: type[T], *key: str) -> T:
-        """What counts a series, found without the library's lock and checks."""
-        child = self._children.get(key)
-        if child is None:
-            name, *labels = key
-            child = self._children[key] = self._made[name].labels(*labels) if labels else self._made[name]
-        if not isinstance(child, kind):
-            raise TypeError(f"{key[0]} is no {kind.__name__}")
-        return child
-
-    def _make(self, metric: Metric) -> Counter | Histogram:
-        if metric.kind == "counter":
-            return Counter(metric.name, metric.help, metric.labels, registry=self._registry)
-        return Histogram(metric.name, metric.help, metric.labels, registry=self._registry, buckets=metric.buckets)
 
 
 _OPEN_METRICS = "application/openmetrics-text"
@@ -194,6 +140,7 @@ _HEARD: Mapping[str, Callable[[Metrics, Fields], None]] = {
     "request.retried": _retried,
     "request.waited": _waited,
     "page.fetched": _fetched,
+    "tick.started": lambda metrics, fields: metrics.observe("hel_tick_start_delay_seconds", took_s=fields["late_s"]),
     "tick.finished": _ended,
     "tick.failed": _failed,
     "tick.crashed": _failed,

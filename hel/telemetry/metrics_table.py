@@ -16,6 +16,7 @@ CIRCUITS = ("closed", "open", "half_open", "off")
 STATES = ("starting", "ok", "catching_up", "failing", "finished")
 
 REQUEST_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+START_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 COMMIT_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -67,6 +68,13 @@ METRICS: tuple[Metric, ...] = (
         "hel_source_failures", "gauge", _SOURCE, "Ticks that failed, one after the other; 0 after one that did not."
     ),
     Metric("hel_ticks_total", "counter", _SOURCE, "Ticks that ended, well or not."),
+    Metric(
+        "hel_tick_start_delay_seconds",
+        "histogram",
+        (),
+        "How long after their due time ticks started: it grows where this process has more to do than it can.",
+        buckets=START_BUCKETS_S,
+    ),
     Metric("hel_tick_failures_total", "counter", _SOURCE, "Ticks that failed."),
     Metric("hel_events_total", "counter", _SOURCE, "Events delivered and committed."),
     Metric("hel_event_bytes_total", "counter", _SOURCE, "Bytes of their lines."),

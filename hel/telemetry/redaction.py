@@ -8,12 +8,16 @@ was sent in its error text, and that text is shown. One register for the process
 import json
 import re
 from collections import OrderedDict
+from collections.abc import Collection
 from itertools import chain
 from urllib.parse import quote, quote_plus
 
 _SHORTEST = 6
 _UNLIKELY = 20
 _PIECE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
+_SAME = re.compile(r"[A-Za-z0-9_.~-]+")
+"""What every way of writing leaves as it is."""
+
 _MOST = 20_000
 
 
@@ -31,7 +35,7 @@ class Register:
         self._most = most
         self._kept: dict[str, None] = {}
         self._passing: OrderedDict[str, None] = OrderedDict()
-        self._starts: dict[str, set[str]] = {}
+        self._starts: dict[str, str | set[str]] = {}  # mostly of one form each, of which a thousand keys have 50,000
         self._longest = 0
 
     def conceal(self, secret: str, *, for_good: bool = False) -> None:
@@ -42,7 +46,7 @@ class Register:
             for_good: It is never forgotten: the configuration or the environment gave it.
         """
         for form in self._forms(secret):
-            self._starts.setdefault(form[:_SHORTEST], set()).add(form)
+            self._note(form)
             if for_good:
                 self._kept[form] = None
             else:
@@ -78,14 +82,22 @@ class Register:
             return {form for form in chain(self._kept, self._passing) if form in text}
         starts = (text[at : at + _SHORTEST] for at in range(len(text) - _SHORTEST + 1))
         known = self._starts
-        return {form for start in starts if start in known for form in known[start] if form in text}
+        return {form for start in starts if start in known for form in _all(known[start]) if form in text}
+
+    def _note(self, form: str) -> None:
+        known = self._starts.setdefault(form[:_SHORTEST], form)
+        if isinstance(known, set):
+            known.add(form)
+        elif known != form:
+            self._starts[form[:_SHORTEST]] = {known, form}
 
     def _forget(self, form: str) -> None:
         if form in self._kept:
             return
         alike = self._starts[form[:_SHORTEST]]
-        alike.discard(form)
-        if not alike:
+        if isinstance(alike, set):
+            alike.discard(form)
+        if not alike or alike == form:
             del self._starts[form[:_SHORTEST]]
 
     def _forms(self, secret: str) -> list[str]:
@@ -93,19 +105,22 @@ class Register:
         is_key = "-----BEGIN" in secret or secret.startswith("{")
         pieces = _PIECE.findall(secret.replace("\\n", "\n").replace("\\r", "\n")) if is_key else []
         texts = (secret, *pieces)
-        forms = [
-            form
-            for text in texts
-            for form in (
-                text,
-                quote(text, safe="", errors="surrogatepass"),
-                quote_plus(text, errors="surrogatepass"),
-                json.dumps(text)[1:-1],
-            )
-            if len(form) >= _SHORTEST
-        ]
+        forms = [form for text in texts for form in _ways_to_write(text) if len(form) >= _SHORTEST]
         self._longest = max([self._longest, *map(len, forms)])
         return forms
+
+
+def _all(forms: str | set[str]) -> Collection[str]:
+    return (forms,) if isinstance(forms, str) else forms
+
+
+def _ways_to_write(text: str) -> tuple[str, ...]:
+    """As it is, and as a URL, a form and JSON have it, where that differs."""
+    if _SAME.fullmatch(text):
+        return (text,)
+    url = quote(text, safe="", errors="surrogatepass")
+    form = quote_plus(text, errors="surrogatepass") if " " in text else url
+    return text, url, form, json.dumps(text)[1:-1]
 
 
 _REGISTER = Register()

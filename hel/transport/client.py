@@ -4,29 +4,28 @@ No cookies, no redirects, no pool limit that sources could starve in. The URL go
 a client's own (`tls`), so sources with the same TLS settings share one, and the others have one apart.
 """
 
-import asyncio
-import os
 import re
 import ssl
-from base64 import b64encode
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
-
-import httpx
+from urllib.parse import urlsplit
 
 from hel import __version__
 from hel.clock import Clock
 from hel.config.certificates import Tls
 from hel.config.fields import is_plain_http
-from hel.errors import ConfigError, SourceError
+from hel.deadline import Deadline
+from hel.errors import SourceError
 from hel.policy.diagnosis import MAX_REFUSAL
 from hel.records import Reply, Request
-from hel.telemetry.redaction import conceal
 from hel.transport.body import read_body
+from hel.transport.environment import BAD_PROXY, check_proxies, context_of
 from hel.transport.failures import AGAIN_FIX, explain_failure, timed_out, unsendable
+from hel.transport.http import httpx
+from hel.transport.pools import KEEP_S, Pools
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +45,23 @@ class Bounds:
     max_bytes: int
 
 
+Begins = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """There is room for any answer."""
+
+
 class Transport(Protocol):
     """Sends one request and reads its answer to the end."""
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:
         """The answer, whatever its status.
+
+        Args:
+            request: What is asked.
+            bounds: How long it may take, and how much it may be.
+            begins: Awaited when the answer has begun, before its body is read; its time does not count.
 
         Raises:
             UnreachableError: There was none, or a success whose body did not come whole.
@@ -71,14 +82,20 @@ class Transports:
         self._clock = clock
         self._clients: dict[Tls, HttpTransport] = {}
 
-    def of(self, tls: Tls) -> Transport:
+    def of(self, tls: Tls, *urls: str) -> Transport:
         """The client that uses TLS in this way.
+
+        Args:
+            tls: The way.
+            urls: Some of what it will be asked for, of each origin one: what they need is loaded now, and not later.
 
         Raises:
             ConfigError: The environment names a CA file or a proxy that can't be used.
         """
         if tls not in self._clients:
             self._clients[tls] = HttpTransport(self._clock, tls)
+        for url in urls:
+            self._clients[tls].prepare(url)
         return self._clients[tls]
 
     async def keep(self, used: Collection[Tls]) -> None:
@@ -87,48 +104,63 @@ class Transports:
         for client in unused:
             await client.aclose()
 
+    async def tidy(self) -> None:
+        """Close the connections that were not used for a while."""
+        for client in list(self._clients.values()):
+            await client.tidy()
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self.keep(())
 
 
 class HttpTransport:
-    """The shared `httpx.AsyncClient`.
+    """An `httpx.AsyncClient` for each origin, with one TLS context for all.
 
     Args:
         clock: Dates the replies.
         tls: Who is trusted, and who we are.
 
     Raises:
-        ConfigError: The environment names a CA file or a proxy that can't be used.
+        ConfigError: The environment names a proxy that can't be used.
     """
 
     def __init__(self, clock: Clock, tls: Tls = Tls()) -> None:  # noqa: B008  # frozen
         self._clock = clock
-        _check_proxies()
-        try:
-            self._client = _client(_context(tls), by_environment=True)
-        except (ValueError, ImportError, httpx.InvalidURL):
-            raise _BAD_PROXY from None
-        self._direct: httpx.AsyncClient | None = None
+        self._tls = tls
+        self._context: ssl.SSLContext | None = None
+        self._pools = Pools(clock)
+        check_proxies()
 
-    async def send(self, request: Request, bounds: Bounds) -> Reply:
+    def prepare(self, url: str) -> None:
+        """Load what it takes to ask for this, the CA certificates of https above all: a tenth of a start.
+
+        Raises:
+            ConfigError: The environment names a CA file or a proxy that can't be used.
+        """
+        if _may_be_proxied(url) and self._context is None:
+            self._make(url)
+
+    async def send(self, request: Request, bounds: Bounds, begins: Begins = at_once) -> Reply:
         """Send and read to the end, within the bounds.
 
         A refusal is a refusal even where its body can't be had: its status and headers say enough.
         """
         started = self._clock.monotonic()
         response, body = None, b""
+        deadline, make = Deadline(bounds.total_s), partial(self._make, request.url)
         try:
-            async with asyncio.timeout(bounds.total_s):
-                client = self._client_for(request.url)
-                response = await client.send(_build(client, request, bounds), stream=True)
-                try:
-                    coding = response.headers.get("content-encoding", "")
-                    most = bounds.max_bytes if response.is_success else min(bounds.max_bytes, MAX_REFUSAL)
-                    body = await read_body(response.aiter_raw(), coding, most)
-                finally:
-                    await response.aclose()
+            with self._pools.using(request.origin, make) as client:
+                async with deadline.running():
+                    response = await client.send(_build(client, request, bounds), stream=True)
+                    try:
+                        with deadline.paused():
+                            await begins()
+                        coding = response.headers.get("content-encoding", "")
+                        most = bounds.max_bytes if response.is_success else min(bounds.max_bytes, MAX_REFUSAL)
+                        body = await read_body(response.aiter_raw(), coding, most)
+                    finally:
+                        await response.aclose()
         except TimeoutError:
             if response is None or response.is_success:
                 raise timed_out(request.origin, bounds.total_s) from None
@@ -149,24 +181,34 @@ class HttpTransport:
             took_s=self._clock.monotonic() - started,
         )
 
+    async def tidy(self) -> None:
+        """Close the connections that were not used for a while."""
+        await self._pools.tidy()
+
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
-        if self._direct is not None:
-            await self._direct.aclose()
+        await self._pools.aclose()
 
-    def _client_for(self, url: str) -> httpx.AsyncClient:
-        """Plain http to this machine goes through no proxy: it would carry the credential elsewhere in the clear."""
-        if urlsplit(url).scheme != "http" or is_plain_http(url):
-            return self._client
-        if self._direct is None:
-            self._direct = _client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), by_environment=False)
-        return self._direct
+    def _make(self, url: str) -> httpx.AsyncClient:
+        """A client for the origin of this."""
+        if not _may_be_proxied(url):
+            return _client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), by_environment=False)
+        if self._context is None:
+            self._context = context_of(self._tls)
+        try:
+            return _client(self._context, by_environment=True)
+        except (ValueError, ImportError, httpx.InvalidURL):
+            raise BAD_PROXY from None
+
+
+def _may_be_proxied(url: str) -> bool:
+    """Plain http to this machine goes through no proxy: it would carry the credential elsewhere in the clear."""
+    return urlsplit(url).scheme != "http" or is_plain_http(url)
 
 
 def _client(context: ssl.SSLContext, *, by_environment: bool) -> httpx.AsyncClient:
     client = httpx.AsyncClient(
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=90.0),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_S),
         verify=context,
         trust_env=by_environment,
         follow_redirects=False,
@@ -177,21 +219,16 @@ def _client(context: ssl.SSLContext, *, by_environment: bool) -> httpx.AsyncClie
 
 
 def _build(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> httpx.Request:
-    built = client.build_request(
-        request.method,
-        request.url,
-        headers=dict(request.headers),
-        content=request.content,
-        timeout=httpx.Timeout(connect=bounds.connect_s, read=bounds.read_s, write=bounds.read_s, pool=None),
+    """What the client's own `build_request` makes, its URL read once instead of three times."""
+    url = _ExactURL(request.url)
+    headers = client.headers.copy()
+    headers.update(dict(request.headers))
+    timeout = httpx.Timeout(connect=bounds.connect_s, read=bounds.read_s, write=bounds.read_s, pool=None)
+    built = httpx.Request(
+        request.method, url, headers=headers, content=request.content, extensions={"timeout": timeout.as_dict()}
     )
-    built.url = _ExactURL(request.url)
+    built.url = url
     return built
-
-
-_BAD_PROXY = ConfigError(
-    "the environment names a proxy that can't be used",
-    "HTTPS_PROXY, HTTP_PROXY and ALL_PROXY take http://host:port, NO_PROXY a list of hosts",
-)
 
 
 class _ExactURL(httpx.URL):
@@ -209,40 +246,3 @@ class _ExactURL(httpx.URL):
     def raw_path(self) -> bytes:
         """The request's target (RFC 9112 §3.2.1)."""
         return self._target
-
-
-def _context(tls: Tls) -> ssl.SSLContext:
-    """Who is trusted: the CAs of certifi or of the environment, and those that `tls` names, or these alone."""
-    if tls.ca_only:
-        return tls.onto(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    try:
-        context = httpx.create_ssl_context()
-    except OSError as error:
-        raise ConfigError(
-            f"the CA certificates can't be loaded: {error.strerror or error}",
-            "SSL_CERT_FILE must name a readable file of PEM certificates, SSL_CERT_DIR a folder of them",
-        ) from error
-    return tls.onto(context)
-
-
-def _check_proxies() -> None:
-    """See whether the environment's proxies have ports that exist, and hide their passwords.
-
-    A proxy's error must not show the password that the environment gives for it, nor the header made of it.
-
-    Raises:
-        ConfigError: One has not.
-    """
-    for name, value in os.environ.items():
-        if name.lower() not in {"http_proxy", "https_proxy", "all_proxy"}:
-            continue
-        try:
-            urlsplit(value if "://" in value else f"//{value}").port  # noqa: B018  # it raises
-        except ValueError:
-            raise _BAD_PROXY from None
-        user, _, written = value.rpartition("@")[0].rpartition("//")[2].partition(":")
-        if written:
-            password = unquote(written)
-            basic = b64encode(f"{unquote(user)}:{password}".encode(errors="surrogateescape")).decode()
-            for secret in (written, password, basic):
-                conceal(secret, for_good=True)

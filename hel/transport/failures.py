@@ -4,10 +4,9 @@ import socket
 import ssl
 from typing import TypeGuard
 
-import httpx
-
 from hel.errors import RefusedError, ReplyError, SourceError, Trouble, UnreachableError
 from hel.telemetry.printable import printable
+from hel.transport.http import httpx
 
 AGAIN_FIX = "nothing to do unless it lasts: Hel asks again by itself; then look at what stands between it and the API"
 

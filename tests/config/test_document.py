@@ -79,7 +79,7 @@ def test_a_file_that_can_not_be_read_is_named_as_given(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_refused(problems: Problems) -> None:
-    assert "larger than 2,000,000 bytes" in problems("#" * 2_000_001)[0]
+    assert "larger than 10,000,000 bytes" in problems("#" * 10_000_001)[0]
 
 
 def test_scalars_mean_what_is_written(loaded: Load) -> None:

@@ -23,7 +23,7 @@ from hel.config.certificates import CertificateError, Tls
 from hel.config.load import Loaded
 from hel.config.section import keys_of
 from hel.config.tls import TlsConfig
-from hel.transport.client import _context
+from hel.transport.environment import context_of
 
 Load = Callable[..., Loaded]
 Problems = Callable[..., list[str]]
@@ -84,18 +84,18 @@ def test_a_ca_may_be_trusted_alone_or_besides_the_usual_ones(loaded: Load) -> No
     besides = tls(loaded(SOURCE + "    tls: {ca_env: CA, ca_only: false}\n", {"CA": CA}))
     alone = tls(loaded(SOURCE + "    tls: {ca_env: CA, ca_only: true}\n", {"CA": CA}))
     several = tls(loaded(SOURCE + "    tls: {ca_env: CA, ca_only: true}\n", {"CA": CA + OTHER_CA}))
-    usual = len(_context(Tls()).get_ca_certs())
+    usual = len(context_of(Tls()).get_ca_certs())
     assert usual > 10
-    assert len(_context(besides).get_ca_certs()) == usual + 1
-    assert _context(alone).get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(CA)]
-    assert len(_context(several).get_ca_certs()) == 2
+    assert len(context_of(besides).get_ca_certs()) == usual + 1
+    assert context_of(alone).get_ca_certs(binary_form=True) == [ssl.PEM_cert_to_DER_cert(CA)]
+    assert len(context_of(several).get_ca_certs()) == 2
 
 
 @pytest.mark.parametrize("around", ["# Jürgen Groß, Zürich, 日本\n{}", "{}\ufffd behind it", "Bag Attributes\n{}\r\n"])
 def test_comments_around_a_certificate_may_hold_any_letters(loaded: Load, tmp_path: Path, around: str) -> None:
     (tmp_path / "ca.pem").write_text(around.format(CA), "utf-8")
     found = tls(loaded(SOURCE + "    tls: {ca_file: ca.pem, ca_only: true}\n"))
-    assert len(_context(found).get_ca_certs()) == 1
+    assert len(context_of(found).get_ca_certs()) == 1
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_wrong_tls_section_is_not_taken_for_another_way_to_use_a_refresh_token
 def test_the_oldest_version_is_the_one_that_is_configured(loaded: Load, version: str, least: ssl.TLSVersion) -> None:
     for text in {version, f"'{version}'"} if version else {""}:
         content = SOURCE + (f"    tls: {{min_version: {text}}}\n" if text else "")
-        assert _context(tls(loaded(content))).minimum_version == least
+        assert context_of(tls(loaded(content))).minimum_version == least
 
 
 def test_equal_settings_are_equal_wherever_they_were_read(loaded: Load, tmp_path: Path) -> None:
@@ -391,6 +391,19 @@ def test_equal_settings_are_equal_wherever_they_were_read(loaded: Load, tmp_path
     )
     assert by_file == by_env
     assert {by_file: "shared"}[by_env] == "shared"
+
+
+def test_sources_with_the_same_section_have_one_copy_of_it_and_each_is_told_what_is_wrong_with_it(
+    loaded: Load, problems: Problems
+) -> None:
+    both = "".join(f"  {name}: {{url: 'https://{name}.okta.com/api/v1/logs', tls: {{ca_env: CA}}}}\n" for name in "ab")
+    found = loaded(f"sources:\n{both}", {"CA": CA}).secrets
+    assert found["a"].tls is found["b"].tls
+    told = problems(f"sources:\n{both}", {"CA": DAMAGED})
+    assert [problem.partition(": ")[2].partition(":")[0] for problem in told] == [
+        "sources.a.tls.ca_env",
+        "sources.b.tls.ca_env",
+    ]
 
 
 def test_settings_that_differ_in_anything_are_different() -> None:
@@ -427,7 +440,7 @@ PROFILES = [
 
 @pytest.mark.parametrize("profile", PROFILES, ids=["none", "a CA", "a CA alone", "a client", "everything"])
 def test_certificates_and_host_names_are_verified_whatever_is_configured(profile: Tls) -> None:
-    for context in (_context(profile), profile.onto(bare()), profile.onto(ssl.create_default_context())):
+    for context in (context_of(profile), profile.onto(bare()), profile.onto(ssl.create_default_context())):
         assert context.verify_mode is ssl.CERT_REQUIRED
         assert context.check_hostname is True
 

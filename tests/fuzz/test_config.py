@@ -27,6 +27,7 @@ from hel.config.section import Section, keys_of, sections_in
 from hel.config.source import SourceConfig
 from hel.errors import ConfigError
 from hel.records import origin_of
+from tests.lines import line
 
 GUIDES = [path.read_bytes() for path in sorted(Path(__file__).parent.parent.glob("config/guide_*.yaml"))]
 SOURCE = "sources:\n  a:\n    url: https://dev.okta.com/api/v1/logs\n"
@@ -81,7 +82,7 @@ def judge(data: bytes, environ: Mapping[str, str] = ENVIRON, *, whole: bool = Tr
             host, port = connects.raw_host.decode().lower(), connects.port or PORTS[connects.scheme]
             assert origin_of(url) == f"{connects.scheme}://{host}:{port}"
         assert asking.pager(source).first(None).url.startswith(source.url)
-        assert json.loads(assembly.line_maker(source).line(b"{}", 0.0).text)["event"] == {}
+        assert json.loads(line(assembly.line_maker(source), b"{}").text)["event"] == {}
         assert assembly.rules(source).max_attempts > 0
     assert SECRET not in repr(loaded.secrets if loaded else "")
     return refusal.problems

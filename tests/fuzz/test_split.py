@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hel.errors import ReplyError
 from hel.events import TIMESTAMP_FIELDS, LineMaker
-from hel.json_text import split
+from tests.lines import line as line_of
+from tests.lines import split
 
 PATHS = ("id", "id", "id", "a", "b", "a.b", "a.b.a", "ü", "published", "ts.a", "b.id")
 NAMES = (
@@ -179,7 +180,8 @@ def test_a_line_is_json_that_holds_the_events_text_and_what_the_standard_library
 ) -> None:
     more = '{"\\ud800":[]' + "," * (event.compact != "{}") if has_lone_surrogate else "{"
     (text,) = split(f"[{more}{event.text[1:]}]".encode())
-    line = LineMaker(("source", "s"), "/e", timestamp_field=stamp, id_field=shown, key_field=key).line(text, 0.0)
+    maker = LineMaker(("source", "s"), "/e", timestamp_field=stamp, id_field=shown, key_field=key)
+    line = line_of(maker, text)
     members = strictly(text)
     record = dict(strictly(line.text))
     assert line.text.count(b"\n") == 1
@@ -208,7 +210,7 @@ def collect(body: bytes) -> int:
     try:
         events = split(body)
         for event in events[:100]:
-            maker.line(event, 0.0)
+            line_of(maker, event)
         return len(events)
     except ReplyError as error:
         message = str(error)

@@ -136,7 +136,7 @@ def test_what_the_dockerfile_builds_collects_on_a_read_only_root_until_it_is_sto
 ) -> None:
     last = stages[-1]
     with built(stages, tmp_path) as image, running(Org(events=50)) as server:
-        assert installed(image.root) == wanted("hel-collector")
+        assert installed(image.root) == wanted("hel-collector", wanted("isal"))
         variables = server.org.environment(server.domain) | configure(image, server.org, server.ca_file)
         del variables["OKTA_CLIENT_PRIVATE_KEY"]
         volume = volume_for(image, tmp_path)

@@ -92,7 +92,7 @@ def test_how_one_ends_is_seen_and_waited_for_no_longer_than_wanted(probe: Path, 
 
 def test_where_an_import_looks_at_a_variable_a_started_one_is_wanted(server: ForkServer) -> None:
     assert server.can_give(ENV)
-    for name in ("NO_COLOR", "FORCE_COLOR", "LC_ALL", "LANG", "TZ", "PYTHONUTF8", "PYTHONTZPATH"):
+    for name in ("NO_COLOR", "LC_ALL", "LANG", "TZ", "PYTHONUTF8", "PYTHONTZPATH"):
         assert not server.can_give(ENV | {name: "1"})
 
 

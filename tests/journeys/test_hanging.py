@@ -1,7 +1,9 @@
 """What hangs, and how long it may hold Hel up: look-ups, hostile headers, pages of nothing."""
 
 import signal
+import socket
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,29 @@ def test_a_look_up_that_hangs_does_not_hold_up_the_exit(workshop: Workshop, tmp_
     started = time.monotonic()
     ended = stop(process, signal.SIGTERM)
     assert (ended.code, time.monotonic() - started < 8) == (0, True), ended.err
+
+
+def test_many_sources_that_hang_do_not_hold_up_the_others(workshop: Workshop) -> None:
+    """More than the queue has room for the pages of: each is connected, asks, and hears nothing for a minute."""
+    served = {f"okta-{number}": source(SSWS, headers={"x-number": f"{number}"}) for number in range(3)}
+
+    def asked() -> Counter[str]:
+        return Counter(request.headers["x-number"][0] for request in workshop.org.ledger.requests)
+
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        hanging = {
+            f"silent-{number}": source(None, url=f"{url}/{number}", resilience={"timeout_secs": 60})
+            for number in range(40)
+        }
+        workshop.configure(hanging | served)
+        process = workshop.start("run", "-o", "events.ndjson")
+        until(lambda: len(asked()) == len(served))
+        before = asked()
+        until(lambda: min((asked() - before).values(), default=0) >= 10 and len(asked() - before) == len(served))
+        ended = stop(process)
+    assert ended.code == 0, ended.err
+    assert [line["event"] for line in ended.log if "failed" in line["event"]] == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from hel.paging.place import Asking, body_of
 from hel.paging.question import Question
@@ -34,41 +35,41 @@ def test_a_walk_begins_an_overlap_before_the_watermark_and_keeps_parameters_and_
 def test_the_first_walk_begins_with_from_or_with_nothing() -> None:
     fresh = Checkpoint("other")
     assert "since" not in begun(WALKS, fresh)
-    started = replace(WALKS, question=replace(ASKED, start="2026-01-01T00:00:00+01:00"))
+    started = structs.replace(WALKS, question=structs.replace(ASKED, start="2026-01-01T00:00:00+01:00"))
     assert begun(started, fresh)["since"] == "2026-01-01T00:00:00+01:00"
 
 
 @pytest.mark.parametrize(("start", "since"), [("11:55", "11:55"), ("11:45", "11:50"), ("12:00", "12:00")])
 def test_no_walk_begins_before_from(start: str, since: str) -> None:
-    walks = replace(WALKS, question=replace(ASKED, start=f"2026-05-01T{start}:00Z"))
+    walks = structs.replace(WALKS, question=structs.replace(ASKED, start=f"2026-05-01T{start}:00Z"))
     assert begun(walks)["since"] == f"2026-05-01T{since}:00Z"
 
 
 def test_a_parameter_of_the_same_name_gives_way() -> None:
-    walks = replace(WALKS, question=replace(ASKED, parameters={"since": "2020-01-01T00:00:00Z"}))
+    walks = structs.replace(WALKS, question=structs.replace(ASKED, parameters={"since": "2020-01-01T00:00:00Z"}))
     assert begun(walks) == {"since": "2026-05-01T11:50:00Z"}
 
 
 def test_the_template_stands_around_the_value() -> None:
-    assert begun(replace(WALKS, template="created:>={} x"))["since"] == "created:>=2026-05-01T11:50:00Z x"
+    assert begun(structs.replace(WALKS, template="created:>={} x"))["since"] == "created:>=2026-05-01T11:50:00Z x"
 
 
 def test_a_walk_by_a_time_ends_at_its_own_beginning_and_one_by_a_number_nowhere() -> None:
     for form, walk_to in (("rfc3339", NOON + 60), ("epoch", NOON + 60), ("number", None)):
-        start = replace(WALKS, form=form).begin(STOOD, NOON + 60)
+        start = structs.replace(WALKS, form=form).begin(STOOD, NOON + 60)
         assert start is not None
         assert (start.walk_to, start.watermark, start.overlapping) == (walk_to, NOON, True)
 
 
 def test_by_post_it_is_a_member_of_the_body_a_number_where_it_is_one() -> None:
     asked = Question(Asking(URL, "POST"), {}, None, "since", body={"a": 1, "since": 0})
-    assert begun(replace(WALKS, question=asked)) == {"a": 1, "since": "2026-05-01T11:50:00Z"}
-    assert begun(replace(WALKS, question=asked, form="epoch")) == {"a": 1, "since": 1_777_636_200}
-    windows = replace(WALKS, question=asked, form="epoch_ms", span=Span("until", 86_400, 0))
+    assert begun(structs.replace(WALKS, question=asked)) == {"a": 1, "since": "2026-05-01T11:50:00Z"}
+    assert begun(structs.replace(WALKS, question=asked, form="epoch")) == {"a": 1, "since": 1_777_636_200}
+    windows = structs.replace(WALKS, question=asked, form="epoch_ms", span=Span("until", 86_400, 0))
     assert begun(windows) == {"a": 1, "since": 1_777_636_200_000, "until": 1_777_636_860_000}
 
 
-WINDOWS = replace(WALKS, span=Span("until", 3600, 120))
+WINDOWS = structs.replace(WALKS, span=Span("until", 3600, 120))
 
 
 def test_a_window_is_never_longer_than_its_longest_the_overlap_included() -> None:
@@ -89,7 +90,7 @@ def test_the_first_window_starts_at_from_or_as_far_back_as_the_longest_reaches()
     fresh = Checkpoint("other")
     window = begun(WINDOWS, fresh, now=NOON)
     assert (window["since"], window["until"]) == ("2026-05-01T11:00:00Z", "2026-05-01T11:58:00Z")
-    started = replace(WINDOWS, question=replace(ASKED, start="2026-01-01T00:00:00Z"))
+    started = structs.replace(WINDOWS, question=structs.replace(ASKED, start="2026-01-01T00:00:00Z"))
     window = begun(started, fresh, now=NOON)
     assert (window["since"], window["until"]) == ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z")
 
@@ -97,7 +98,7 @@ def test_the_first_window_starts_at_from_or_as_far_back_as_the_longest_reaches()
 def test_a_from_that_was_moved_behind_the_watermark_leaves_nothing_out() -> None:
     for start in ("2026-05-02T00:00:00Z", "2026-05-01T12:00:01Z"):
         for walks in (WALKS, WINDOWS):
-            moved = replace(walks, question=replace(ASKED, start=start))
+            moved = structs.replace(walks, question=structs.replace(ASKED, start=start))
             assert begun(moved, now=NOON + 86_400)["since"] == "2026-05-01T11:50:00Z"
 
 
@@ -110,7 +111,7 @@ def test_a_walk_begins_no_earlier_than_what_is_remembered() -> None:
 
 @given(st.lists(st.floats(0.1, 20_000), min_size=1, max_size=30), st.sampled_from([1.0, 300.0, 7200.0]))
 def test_windows_leave_no_gap_whenever_they_are_asked_for(waits: list[float], max_s: float) -> None:
-    walks = replace(WALKS, form="epoch", overlap=0, span=Span("until", max_s, 30))
+    walks = structs.replace(WALKS, form="epoch", overlap=0, span=Span("until", max_s, 30))
     stood, now, end = replace(STOOD, watermark=NOON), NOON, NOON
     for wait in waits:
         now += wait

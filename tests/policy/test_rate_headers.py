@@ -1,9 +1,9 @@
 import time
-from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from hel.policy import rate_headers
 from hel.policy.rate_headers import HeaderNames, RateReading, http_date, is_exhausted, retry_after_s
@@ -162,7 +162,7 @@ def test_one_name_of_its_own_goes_with_the_usual_others() -> None:
     names = rate_headers.NAMES
     mixed = HeaderNames(names.limit, names.remaining, ("x-rate-limit-resets-in",))
     headers = ((GITHUB[0], "60"), (NAMES[1], "7"), ("x-rate-limit-resets-in", "60"))
-    assert rate_headers.read(reply(*headers), mixed) == replace(READ, blur_s=2.0)
+    assert rate_headers.read(reply(*headers), mixed) == structs.replace(READ, blur_s=2.0)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hel.dedupe import key_of
+from hel.dedupe import event_key
 from hel.records import Position
 from hel.sinks.adoption import adopt, unclaimed
 from hel.sinks.file import FileSink
@@ -15,7 +15,7 @@ def line(event: str, source: str = "okta") -> bytes:
 
 
 def identify(event: bytes) -> bytes | None:
-    return key_of(b"id of " + event)
+    return event_key(b"id of " + event)
 
 
 SOURCES: dict[tuple[str, str], tuple[str, Callable[[bytes], bytes | None]]] = {
@@ -48,9 +48,9 @@ def test_whole_lines_beyond_the_committed_length_stay_and_count_as_delivered(pat
     okta, github = adopt(reopened(path), known, SOURCES)
     assert (okta.source, okta.count, okta.checkpoint) == ("okta-audit", 2, None)
     events = (b'{"n":2}', b'{"n":"\\ud800 ,\\"event\\":"}')
-    assert okta.keys == b"".join(map(key_of, events))
-    assert okta.ids == b"".join(key_of(b"id of " + event) for event in events)
-    assert (github.source, github.keys, github.ids) == ("github", key_of(b'{"g":1}'), b"")
+    assert okta.keys == b"".join(map(event_key, events))
+    assert okta.ids == b"".join(event_key(b"id of " + event) for event in events)
+    assert (github.source, github.keys, github.ids) == ("github", event_key(b'{"g":1}'), b"")
     assert path.read_bytes() == line('{"n":1}') + beyond
 
 
@@ -59,7 +59,7 @@ def test_what_hel_did_not_write_is_cut_behind_the_last_whole_line(path: Path, ju
     known = committed(path, line('{"n":1}'))
     path.write_bytes(path.read_bytes() + line('{"n":2}') + junk)
     (okta,) = adopt(reopened(path), known, SOURCES)
-    assert okta.keys == key_of(b'{"n":2}')
+    assert okta.keys == event_key(b'{"n":2}')
     assert path.read_bytes() == line('{"n":1}') + line('{"n":2}')
 
 
@@ -73,7 +73,7 @@ def test_a_whole_line_is_adopted_whatever_its_event_holds(path: Path, event: str
     whole = path.read_bytes() + line(event) + b"a line of somebody else\n" + line('{"n":2}')
     path.write_bytes(whole)
     (okta,) = adopt(reopened(path), known, SOURCES)
-    assert okta.keys == key_of(event.encode()) + key_of(b'{"n":2}')
+    assert okta.keys == event_key(event.encode()) + event_key(b'{"n":2}')
     assert path.read_bytes() == whole
 
 
@@ -109,7 +109,7 @@ def test_a_line_of_a_source_that_does_not_run_now_stays_and_waits_under_its_labe
     known = committed(path, b"")
     path.write_bytes(line("{}", "gone"))
     (gone,) = adopt(reopened(path), known, SOURCES)
-    assert (gone.source, gone.keys, gone.ids) == (unclaimed(("source", "gone")), key_of(b"{}"), b"")
+    assert (gone.source, gone.keys, gone.ids) == (unclaimed(("source", "gone")), event_key(b"{}"), b"")
     assert path.read_bytes() == line("{}", "gone")
 
 

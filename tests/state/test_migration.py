@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hel.dedupe import key_of
+from hel.dedupe import event_key
 from hel.records import Batch, Checkpoint
 from hel.state.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from hel.state.store import Keep, Store
@@ -24,9 +24,9 @@ def old(tmp_path: Path) -> Path:
         "INSERT INTO checkpoints VALUES ('okta', 'q', 'https://org/next', '2026-05-01T12:00:00Z', 1777636800.0, 0, 0, "
         "2, 1e9)"
     )
-    keys = key_of(b"a") + key_of(b"b")
+    keys = event_key(b"a") + event_key(b"b")
     db.execute("INSERT INTO delivered (source, met, beyond, until_at, keys) VALUES ('okta', 0, 0, 2e9, ?)", (keys,))
-    db.execute("INSERT INTO seen (source, total, ids) VALUES ('okta', 1, ?)", (key_of(b"1"),))
+    db.execute("INSERT INTO seen (source, total, ids) VALUES ('okta', 1, ?)", (event_key(b"1"),))
     db.execute("INSERT INTO nonces VALUES ('https://org:443', 'n')")
     db.commit()
     db.close()
@@ -37,8 +37,8 @@ def old(tmp_path: Path) -> Path:
 def test_a_file_of_version_1_keeps_all_that_it_knows(old: Path, writable: bool) -> None:
     with Store(old, writable=writable) as store:
         assert store.checkpoints() == {"okta": STOOD}
-        assert store.reach("okta") == {key_of(b"a"): 1, key_of(b"b"): 1}
-        assert list(store.seen("okta")) == [key_of(b"1")]
+        assert store.reach("okta") == {event_key(b"a"): 1, event_key(b"b"): 1}
+        assert list(store.seen("okta")) == [event_key(b"1")]
         assert store.nonces() == {"https://org:443": "n"}
 
 

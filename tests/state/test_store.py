@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hel.dedupe import key_of
+from hel.dedupe import event_key
 from hel.errors import StateError
 from hel.records import Batch, Checkpoint, Position
 from hel.state.schema import MIGRATIONS, VERSION
@@ -16,11 +16,11 @@ CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, e
 
 
 def keys(*names: str) -> bytes:
-    return b"".join(key_of(name.encode()) for name in names)
+    return b"".join(event_key(name.encode()) for name in names)
 
 
 def counted(*names: str) -> Counter[bytes]:
-    return Counter(key_of(name.encode()) for name in names)
+    return Counter(event_key(name.encode()) for name in names)
 
 
 def batch(
@@ -75,7 +75,7 @@ def test_sources_do_not_see_each_other(store: Store) -> None:
 def test_ids_are_remembered_up_to_the_capacity_the_oldest_forgotten_first(store: Store) -> None:
     for number in range(7):
         store.commit([batch(ids=keys(f"{number}a", f"{number}b"))], keeps={"okta": Keep(4)})
-    assert list(store.seen("okta")) == [key_of(name) for name in (b"5a", b"5b", b"6a", b"6b")]
+    assert list(store.seen("okta")) == [event_key(name) for name in (b"5a", b"5b", b"6a", b"6b")]
 
 
 def test_lines_before_a_moved_checkpoint_are_met_only_in_an_overlap(store: Store) -> None:

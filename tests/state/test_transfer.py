@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from hel.dedupe import key_of
+from hel.dedupe import event_key
 from hel.records import Batch, Checkpoint
 from hel.state import transfer
 from hel.state.store import Keep, Store
@@ -16,8 +16,8 @@ CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, e
 
 def filled(path: Path) -> Store:
     store = Store(path, writable=True)
-    passed = Batch("okta", b"", 2, key_of(b"a") * 2, key_of(b"1") + key_of(b"2"), b"", CHECKPOINT)
-    beyond = Batch("okta", b"", 1, key_of(b"b"), b"", b"", None)
+    passed = Batch("okta", b"", 2, event_key(b"a") * 2, event_key(b"1") + event_key(b"2"), b"", CHECKPOINT)
+    beyond = Batch("okta", b"", 1, event_key(b"b"), b"", b"", None)
     store.commit([passed, beyond], {"https://org:443": "n"}, keeps={"okta": Keep(10)})
     return store
 
@@ -28,9 +28,9 @@ def test_a_state_moves_through_json_unchanged(tmp_path: Path) -> None:
     transfer.restore(other, transfer.parse(json.dumps(exported)))
     assert transfer.export(other) == exported
     assert other.checkpoint("okta") == CHECKPOINT
-    assert other.ground("okta") == Counter([key_of(b"b")])
-    assert other.reach("okta") == Counter([key_of(b"a"), key_of(b"a"), key_of(b"b")])
-    assert list(other.seen("okta")) == [key_of(b"1"), key_of(b"2")]
+    assert other.ground("okta") == Counter([event_key(b"b")])
+    assert other.reach("okta") == Counter([event_key(b"a"), event_key(b"a"), event_key(b"b")])
+    assert list(other.seen("okta")) == [event_key(b"1"), event_key(b"2")]
     assert other.nonces() == {"https://org:443": "n"}
 
 

@@ -71,6 +71,7 @@ def one_of_each(scraped: Scraped) -> None:
     scraped.hear("request.retried", source="okta", attempt=1, of=3, wait_s=1.5)
     scraped.hear("request.waited", source="okta", reason="rate_limit", wait_s=2.5)
     scraped.hear("page.fetched", source="okta", number=1, events=10, new=7, duplicates=2, skipped=1, took_s=0.1)
+    scraped.hear("tick.started", source="okta", late_s=0.3)
     scraped.hear("tick.finished", source="okta", pages=1, events=7, duplicates=2, took_s=0.3, behind=False)
     scraped.hear("tick.failed", source="okta", because="x", fix="y", failures=1)
     scraped.hear("tick.crashed", source="okta", because="x", fix="y", failures=2)
@@ -134,6 +135,10 @@ def test_durations_fall_into_buckets_of_seconds() -> None:
     assert scraped.of("hel_commit_duration_seconds_count") == {(): 1}
     assert scraped.of("hel_commit_duration_seconds_bucket")["0.0025",] == 0
     assert scraped.of("hel_commit_duration_seconds_bucket")["0.005",] == 1
+    for late_s in (0, 0.25, 0.26):
+        scraped.hear("tick.started", source="okta", late_s=late_s)
+    buckets = scraped.of("hel_tick_start_delay_seconds_bucket")
+    assert (buckets["0.005",], buckets["0.25",], buckets["0.5",]) == (1, 2, 3)
 
 
 def test_a_source_has_all_its_counters_at_zero_before_anything_happened() -> None:
@@ -214,8 +219,11 @@ def test_the_series_of_a_source_that_is_gone_disappear_and_a_straggler_does_not_
 def test_a_source_that_comes_back_counts_from_zero() -> None:
     scraped = Scraped()
     one_of_each(scraped)
-    scraped.metrics.forget("okta")
+    scraped.page = snapshot()
+    assert scraped.of("hel_events_total") == {}
+    scraped.page = snapshot(source())
     assert scraped.of("hel_events_total") == {("okta",): 0}
+    assert scraped.of("hel_request_duration_seconds_count") == {("okta",): 0}
     assert not any(scraped.of("hel_requests_total").values())
     one_of_each(scraped)
     assert scraped.of("hel_events_total") == {("okta",): 7}

@@ -1,0 +1,29 @@
+"""One event's line, and a page's events as bytes, for tests that look at them one by one."""
+
+from dataclasses import dataclass
+
+from hel import json_text
+from hel.events import LineMaker
+
+
+@dataclass(frozen=True)
+class Line:
+    text: bytes
+    key: bytes | None
+    ts: str | None
+    at: float | None
+    id: bytes | None
+    mark: float | None
+
+
+def line(maker: LineMaker, event: bytes, collected_at: float = 0.0) -> Line:
+    """The line of one event, and what its source keeps of it; None for what there is not."""
+    made = maker.lines([event], collected_at)
+    ((at, ts),) = made.times()
+    assert made.lengths() == [len(made.joined([True]))]
+    return Line(made.joined([True]), made.keys[0] or None, ts, at, made.ids[0] or None, made.marks[0])
+
+
+def split(body: bytes) -> list[bytes]:
+    """The events of a page, each a copy of its own bytes."""
+    return list(map(bytes, json_text.split(body)))
