@@ -4,8 +4,9 @@ Waiting is done here, so that the limiter stays a law.
 """
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from hel.clock import Clock
 from hel.config.resilience import RateLimit
@@ -31,8 +32,7 @@ _SAY_AGAIN_S = 600.0
 """A budget that is used up in every window says so once in this time."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(msgspec.Struct):
     """One budget.
 
     Attributes:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from hel.config.load import Loaded
 from hel.config.models import GlobalConfig
 from hel.config.secrets import Secrets
@@ -30,8 +32,7 @@ class Wanted:
         return self.source == other.source and self.secrets.are(other.secrets)
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
+class Reloaded(msgspec.Struct, frozen=True):
     """What a reload changed.
 
     Attributes:

@@ -9,9 +9,10 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from hel import asking, assembly, audit, descriptors
 from hel.adopting import adopt_output, claim
@@ -46,8 +47,7 @@ _SWITCH_S = 0.001
 """How long a thread that writes metrics or loads a configuration may keep the loop waiting; Python's own is 5 ms."""
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(msgspec.Struct):
     """How a run ended.
 
     Attributes:
@@ -56,8 +56,8 @@ class Outcome:
         output: What ended the delivery, or None.
     """
 
-    ticks: dict[str, Tick] = field(default_factory=dict)
-    failures: dict[str, SourceError] = field(default_factory=dict)
+    ticks: dict[str, Tick] = msgspec.field(default_factory=dict)
+    failures: dict[str, SourceError] = msgspec.field(default_factory=dict)
     output: HelError | None = None
 
     @property
@@ -66,8 +66,7 @@ class Outcome:
         return not self.failures and self.output is None
 
 
-@dataclass(frozen=True, slots=True)
-class _Service:
+class _Service(msgspec.Struct, frozen=True):
     """What a run that goes on has beside its sources."""
 
     around: Surroundings

@@ -5,12 +5,12 @@ Signals and the server both ask here. A configuration that is not right is refus
 
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import anyio
 import anyio.abc
 import anyio.to_thread
+import msgspec
 
 from hel import __version__, audit, descriptors
 from hel.changes import Reloaded, Wanted, compare, wanted_of
@@ -28,8 +28,7 @@ _READ_S, _EACH_S = 60.0, 0.02
 """How long reading the configuration may take, and how much longer for each source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True):
     """What a Hel that runs on needs of its process.
 
     Attributes:

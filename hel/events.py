@@ -24,6 +24,7 @@ Column = Callable[[str], list[bytes]]
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_TIME = 64
+_NO_META = b',"meta":{}}\n'
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -130,8 +131,8 @@ class LineMaker:
         if not all(stamps):
             collected = f'"{utc_text(collected_at)}"'.encode()
             stamps = [stamp or collected for stamp in stamps]
-        metas = [b',"meta":{"id":' + raw if raw else b',"meta":{' for raw in ids]
-        parts = zip(repeat(b'{"ts":'), stamps, repeat(self._middle), events, metas, repeat(b"}}\n"), strict=False)
+        metas = [b',"meta":{"id":' + raw + b"}}\n" if raw else _NO_META for raw in ids]
+        parts = zip(repeat(b'{"ts":'), stamps, repeat(self._middle), events, metas, strict=False)
         return Lines(list(parts), texts, ids, keys, marks or [None] * len(events), counted)
 
     def lacking(self, lines: Lines) -> frozenset[str]:

@@ -5,10 +5,10 @@ until all that was handed over is committed, and starts anew there; the others a
 """
 
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from dataclasses import dataclass, field
 
 import anyio
 import anyio.abc
+import msgspec
 
 from hel import asking, assembly
 from hel.changes import Wanted
@@ -27,13 +27,12 @@ from hel.telemetry.log import Log
 _TRY_AGAIN_S = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Running:
+class _Running(msgspec.Struct, frozen=True):
     poller: Poller
     exchange: Exchange
     url: str
     newest_at: float | None
-    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    scope: anyio.CancelScope = msgspec.field(default_factory=anyio.CancelScope)
 
 
 class Fleet:

@@ -5,8 +5,9 @@ A law: events in, a snapshot out. The probes, the status page, the metrics and S
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from hel.telemetry.redaction import redacted
 from hel.timestamps import utc_text
@@ -18,11 +19,10 @@ MINUTES = 60
 """For so many minutes back it is known how many events came."""
 
 
-@dataclass(slots=True)
-class Minutes:
+class Minutes(msgspec.Struct):
     """How many events came in each of the last minutes."""
 
-    _counts: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MINUTES + 1))
+    _counts: deque[tuple[int, int]] = msgspec.field(default_factory=lambda: deque(maxlen=MINUTES + 1))
 
     def add(self, events: int, now: float) -> None:
         """Count events of this moment (epoch seconds)."""
@@ -40,8 +40,7 @@ class Minutes:
         return counted
 
 
-@dataclass(slots=True)
-class Trouble:
+class Trouble(msgspec.Struct):
     """What is wrong at the moment.
 
     Attributes:
@@ -59,8 +58,7 @@ class Trouble:
         return {"message": self.message, "fix": self.fix, "since": utc_text(self.since)}
 
 
-@dataclass(slots=True)
-class Record:
+class Record(msgspec.Struct):
     """What one source came to in this process."""
 
     state: str = "starting"
@@ -71,11 +69,10 @@ class Record:
     failures: int = 0
     paused_until: float = 0.0
     trouble: Trouble | None = None
-    minutes: Minutes = field(default_factory=Minutes)
+    minutes: Minutes = msgspec.field(default_factory=Minutes)
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(msgspec.Struct, frozen=True):
     """What only the running parts of a source know.
 
     Attributes:

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import Any, NoReturn
 
 import msgspec
+from pydantic_core import SchemaValidator, ValidationError, core_schema
 
 from hel.errors import ReplyError, Trouble
 from hel.records import Text
@@ -29,8 +30,6 @@ MAX_VALUES = 3_000_000
 
 _SMALL_BYTES = 8 * MAX_OBJECTS
 """What is not larger is not counted through: it costs little, whatever it holds. Most of Okta's full pages are not."""
-
-_PIECE_BYTES = 4096
 
 _BRACE = ord("{")
 
@@ -80,21 +79,30 @@ def items(array: bytes) -> list[Text]:
 
 
 def check_text(body: bytes) -> None:
-    """See whether it is UTF-8, piece by piece: one wide character would make a whole text of 2 MB one of 8 MB.
+    """See whether it is UTF-8.
 
     Raises:
         ReplyError: It is not.
     """
-    if body.isascii():
+    if body.isascii() or _is_text(body):
         return
-    view, at = memoryview(body), 0
-    while at < len(body):
-        piece = view[at : at + _PIECE_BYTES]
-        try:
-            at += codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))[1]
-        except UnicodeDecodeError as error:
-            start = at + error.start
-            raise _damaged(f"is not UTF-8: byte {start} is 0x{body[start]:02x}") from None
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise _damaged(f"is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}") from None
+
+
+def _is_text(body: bytes) -> bool:
+    """Rust's look at it, a seventh of the cost of decoding: text is not empty text, and what is no text is none."""
+    try:
+        _EMPTY_TEXT.validate_python(body)
+    except ValidationError as error:
+        (found,) = error.errors(include_url=False, include_context=False, include_input=False)
+        return found["type"] == "string_pattern_mismatch"
+    return True
+
+
+_EMPTY_TEXT = SchemaValidator(core_schema.str_schema(pattern=r"\A\z"))
 
 
 def check_size(body: bytes) -> None:

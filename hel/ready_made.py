@@ -6,16 +6,16 @@ The rule: a file's head says which variables it wants. Its first line is the tit
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+
+import msgspec
 
 _VARIABLE = re.compile(r"#   ([A-Z][A-Z0-9_]*)  +(.+)")
 _MORE = re.compile(r"#     +(\S.*)")
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyMade:
+class ReadyMade(msgspec.Struct, frozen=True):
     """One configuration.
 
     Attributes:

@@ -6,8 +6,9 @@ server asked to be left alone.
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
+
+from msgspec import structs
 
 from hel.attempt import Rules, failure
 from hel.auth.credential import Hear
@@ -54,7 +55,7 @@ class TokenServer:
     def settle(self, rules: Rules) -> None:
         """Take other rules; the next request goes by them."""
         self._rules = rules
-        self._bounds = replace(rules.bounds, max_bytes=min(rules.bounds.max_bytes, _MOST_BYTES))
+        self._bounds = structs.replace(rules.bounds, max_bytes=min(rules.bounds.max_bytes, _MOST_BYTES))
         self._tries = Tries(rules, self._hold, self._clock, self._log)
 
     async def tried(self, attempt: Callable[[], Awaitable[T]]) -> T:

@@ -4,11 +4,11 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
 
 from hel import assembly
@@ -27,8 +27,7 @@ _TRIES = frozenset({"request.retried"})
 """Of a run that goes on, a line each time the state changes is enough; of one tick a person wants to see each try."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """The options of `hel run`.
 
     Attributes:

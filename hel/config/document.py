@@ -6,10 +6,10 @@ are, reading ends, and in a `ConfigError` at worst.
 
 import re
 import warnings
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -62,8 +62,7 @@ _WORDS = (
 """What ruamel.yaml says, and what a person reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(msgspec.Struct, frozen=True):
     """One value and the place of its key (of itself, in a list).
 
     Attributes:
@@ -75,8 +74,7 @@ class Value:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """A file's content.
 
     Attributes:

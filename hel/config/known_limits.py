@@ -5,11 +5,12 @@ The rule: an API is known by its host and path, as the vendor documents them; of
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from math import ceil, floor
 from urllib.parse import urlsplit
+
+import msgspec
 
 from hel import okta
 from hel.config.pagination import NoPagination
@@ -24,8 +25,7 @@ OKTA_PER_MINUTE = 120
 (https://developer.okta.com/docs/reference/rl2-token-oauth); half of them for one app or token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
+class Retention(msgspec.Struct, frozen=True):
     """How long an API keeps its events.
 
     Attributes:

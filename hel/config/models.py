@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import msgspec
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from hel.config.fields import Count, Flag, LocatedPath, Seconds, SourceName
@@ -19,8 +19,7 @@ MB = 1_000_000
 _ROTATE = re.compile(r"size:([0-9]{1,9}(?:\.[0-9]{1,6})?)")
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(msgspec.Struct, frozen=True):
     """When the output file is renamed and a new one begun.
 
     Args:

@@ -6,10 +6,10 @@ Everything that is answered comes from two callables, so that the page, the JSON
 import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 import anyio.to_thread
+from msgspec.structs import asdict
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware

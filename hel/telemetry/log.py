@@ -6,8 +6,9 @@ What happens is said once, as an event; whoever wants to know (the log, `hel tes
 import logging
 import sys
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, TextIO
+
+import msgspec
 
 from hel.lean import without
 from hel.telemetry.printable import printable
@@ -68,8 +69,7 @@ class Taps:
             tap(event, fields)
 
 
-@dataclass(slots=True)
-class Level:
+class Level(msgspec.Struct):
     """The lowest level that is written, which may change while the program runs.
 
     Attributes:

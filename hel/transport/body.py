@@ -27,7 +27,7 @@ _GZIP = 31
 _SMALL_BYTES = 256 * 1024
 """What is less unpacks to a piece within milliseconds, which is not worth another thread: a full page of Okta's."""
 
-_PIECE_BYTES = 4 * 1024 * 1024
+_PIECE_BYTES = 2 * 1024 * 1024
 
 
 async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -> bytes:

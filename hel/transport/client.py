@@ -7,11 +7,12 @@ a client's own (`tls`), so sources with the same TLS settings share one, and the
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 from urllib.parse import urlsplit
+
+import msgspec
 
 from hel import __version__
 from hel.clock import Clock
@@ -28,8 +29,7 @@ from hel.transport.http import httpx
 from hel.transport.pools import KEEP_S, Pools
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """How long one request may take, and how much its answer may be.
 
     Attributes:
