@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test soak lint audit reference requirements clean
+.PHONY: run test soak bench lint audit reference requirements clean
 
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
@@ -16,6 +16,9 @@ test: $(VENV)/.ready  ## All tests.
 
 soak: $(VENV)/.ready  ## Hundreds of kills at random moments; KILLS=100 of each variant, SEED=.
 	@$(BIN)/python -m tests.journeys.crashes $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
+
+bench: $(VENV)/.ready .bench/grove/.ready .bench/plot/.ready  ## Speed and memory against bars; ROUNDS=5, ONLY=start,plot.
+	@$(BIN)/python -m tests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/.ready  ## Lint, format, types, and who imports whom.
 	@$(BIN)/ruff check
@@ -35,7 +38,7 @@ requirements:  ## Pin the dependencies anew; needs uv.
 	  --no-header --no-emit-index-url --no-emit-find-links pyproject.toml --output-file requirements.txt
 
 clean:  ## Remove what the other targets made.
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Hel needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + \
@@ -44,4 +47,10 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt >&2
 	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable . >&2
+	@touch $@
+
+.bench/%/.ready: tests/bench/%.txt
+	@echo "installing into $(@D) (once)" >&2
+	@$(PYTHON) -m venv $(@D)
+	@$(@D)/bin/pip install --quiet --require-hashes --requirement $< >&2
 	@touch $@

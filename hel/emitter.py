@@ -25,6 +25,11 @@ from hel.telemetry.log import Log
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 10.0
 
+_APART_S = 0.05
+"""From one delivery to the next, unless much waits: the pages of a catch-up follow faster, and share a commit."""
+
+_MUCH_BYTES = 4_000_000
+
 STALLED_S = 30.0
 """What takes longer is said, and shows in health."""
 
@@ -79,7 +84,10 @@ class Emitter:
         if self._sink.torn:
             await self._mend()
         while batches := await self._queue.take(self._sink.room()):
+            began = self._clock.monotonic()
             await self._deliver(batches, (batch.lines for batch in batches))
+            with anyio.move_on_after(began + _APART_S - self._clock.monotonic()):
+                await self._queue.gathered(_MUCH_BYTES)
         await self._commit([], None, self._clock.monotonic())
 
     async def _mend(self) -> None:

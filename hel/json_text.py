@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NoReturn
 
 import msgspec
@@ -30,8 +30,6 @@ MAX_VALUES = 3_000_000
 
 _SMALL_BYTES = 8 * MAX_OBJECTS
 """What is not larger is not counted through: it costs little, whatever it holds. Most of Okta's full pages are not."""
-
-_BRACE = ord("{")
 
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
@@ -68,10 +66,11 @@ def items(array: bytes) -> list[Text]:
         events = list(_pages.decode(array))
     except (msgspec.DecodeError, RecursionError):
         events = [text.encode() for text in _split_slowly(array.decode())]
-    for number, event in enumerate(events, 1):
-        if memoryview(event)[0] != _BRACE:
-            shown = _shown(bytes(event).decode())
-            raise ReplyError(f"item {number} of the answer is no JSON object: it starts with {shown}", _FIX)
+    begins = bytes(map(itemgetter(0), map(memoryview, events)))  # type: ignore[arg-type]  # of bytes and views alike
+    if begins.count(b"{") != len(begins):
+        number = next(number for number, begin in enumerate(begins) if begin != ord("{"))
+        shown = _shown(bytes(events[number]).decode())
+        raise ReplyError(f"item {number + 1} of the answer is no JSON object: it starts with {shown}", _FIX)
     if len(events) > MAX_OBJECTS:
         raise _too_many("objects", MAX_OBJECTS)
     is_on_one_line = b"\n" not in array and b"\r" not in array

@@ -135,6 +135,8 @@ class BatchQueue:
     async def take_room(self, size: Size) -> None:
         """Wait until this much fits, and take it."""
         async with self._turn:  # in the order of asking, so that a large page is not passed by small ones for ever
+            if not self._fits(size):
+                self._wake()  # what is gathered is to be delivered
             while not self._fits(size):
                 within_s = self._borrow(size)
                 if not self._fits(size):
@@ -170,6 +172,10 @@ class BatchQueue:
             batches.append(self._queue.get_nowait())
             taken += len(batches[-1].lines)
         return batches
+
+    async def gathered(self, many_bytes: int) -> None:
+        """Wait until this much was put, or nothing more will be before some of it is delivered."""
+        await self._until(lambda: self._closed or self._put.bytes >= many_bytes or self._turn.locked())
 
     def delivered(self, batches: list[Batch]) -> None:
         """Give the room of these batches back."""

@@ -129,6 +129,44 @@ async def test_batches_of_several_sources_share_one_flush_and_one_commit(tmp_pat
     assert {name: each.resume for name, each in store.checkpoints().items()} == {"a": "after a", "b": "after b"}
 
 
+async def handed_over_one_by_one(deeds: Deeds, first: Batch, *others: Batch) -> None:
+    """Deliver the first, then what comes a moment apart."""
+    queue = BatchQueue(100, 10_000)
+    await hand_over(queue, first)
+    emitter = Emitter(queue, Sink(deeds), None, Nonces(), {}, FakeClock(), HeardLog())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(emitter.run)
+        while deeds.count("flush") < 1:
+            await anyio.lowlevel.checkpoint()
+        for other in others:
+            await hand_over(queue, other)
+            for _ in range(50):
+                await anyio.lowlevel.checkpoint()
+        queue.close()
+
+
+async def test_what_follows_within_moments_shares_the_next_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hel.emitter._APART_S", 60.0)
+    deeds = Deeds()
+    with anyio.fail_after(20):
+        await handed_over_one_by_one(deeds, batch(), batch(), batch())
+    assert deeds == ["put", "flush", "put", "put", "flush"]
+
+
+async def test_much_that_waits_is_delivered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hel.emitter._APART_S", 60.0)
+    monkeypatch.setattr("hel.emitter._MUCH_BYTES", 8)
+    deeds, queue = Deeds(), BatchQueue(100, 10_000)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(Emitter(queue, Sink(deeds), None, Nonces(), {}, FakeClock(), HeardLog()).run)
+        with anyio.fail_after(20):
+            for flushes in (1, 2, 3):
+                await hand_over(queue, batch(lines=b"a line\n" * 2))
+                while deeds.count("flush") < flushes:
+                    await anyio.lowlevel.checkpoint()
+        queue.close()
+
+
 async def test_a_new_file_is_known_to_the_state_before_it_holds_a_line(tmp_path: Path) -> None:
     deeds = Deeds()
     sink, store = Sink(deeds), WatchedStore(tmp_path / "s.db", deeds)

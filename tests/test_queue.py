@@ -195,3 +195,20 @@ async def test_a_cancelled_wait_for_room_leaves_no_trace() -> None:
     queue.delivered(await queue.take(None))
     await hand_over(queue, batch())
     assert len(await queue.take(None)) == 1
+
+
+async def test_what_gathers_is_waited_for_until_it_is_much_or_bars_the_way_or_is_all() -> None:
+    queue = BatchQueue(2, 1000)
+    await hand_over(queue, batch(size=10))
+    with anyio.move_on_after(0.02) as waited:
+        await queue.gathered(20)
+    assert waited.cancelled_caught
+    await hand_over(queue, batch(size=10))
+    with anyio.fail_after(20):
+        await queue.gathered(20)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(hand_over, queue, batch(size=10))
+            await queue.gathered(1000)
+            queue.delivered(await queue.take(None))
+        queue.close()
+        await queue.gathered(1000)
