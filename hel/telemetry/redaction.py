@@ -18,7 +18,7 @@ _PIECE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _SAME = re.compile(r"[A-Za-z0-9_.~-]+")
 """What every way of writing leaves as it is."""
 
-_MOST = 20_000
+_MOST = 100_000
 
 
 class Register:

@@ -19,9 +19,15 @@ NOT_HERE = NEVER | {
 }
 """Beside these, what an API token without more needs nothing of."""
 SPIED = """
-import atexit, pathlib, sys
+import atexit, os, pathlib, sys
 from hel.cli import main
-atexit.register(lambda: pathlib.Path("imported").write_text("\\n".join(sys.modules)))
+
+def note():
+    pathlib.Path("imported").write_text("\\n".join(sys.modules))
+
+atexit.register(note)
+end = os._exit  # which a command uses where a thread is still at work
+os._exit = lambda code: (note(), end(code))
 main()
 """
 

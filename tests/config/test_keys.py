@@ -108,6 +108,17 @@ def test_a_text_that_is_no_private_key_is_told_what_it_is(rsa_key: rsa.RSAPrivat
     assert "curve is not supported" in refused(pem(ec.generate_private_key(ec.SECP256K1())))
 
 
+@pytest.mark.parametrize("spoilt", [("d", "dmp1"), ("d", "dmq1"), ("d", "iqmp")])
+def test_an_rsa_key_whose_numbers_sign_what_its_public_half_refuses_is_damaged(
+    rsa_key: rsa.RSAPrivateKey, spoilt: tuple[str, str]
+) -> None:
+    """Whether its factors are prime is not asked: that takes 60 ms. (One wrong number alone OpenSSL makes good.)"""
+    numbers = rsa_key.private_numbers()
+    parts = {name: getattr(numbers, name) + 2 * (name in spoilt) for name in ("p", "q", "d", "dmp1", "dmq1", "iqmp")}
+    odd = rsa.RSAPrivateNumbers(**parts, public_numbers=numbers.public_numbers)
+    assert "damaged" in refused(pem(odd.private_key(unsafe_skip_rsa_key_validation=True)))
+
+
 def test_a_small_rsa_key_is_refused() -> None:
     small = rsa.generate_private_key(65537, 1024)  # noqa: S505  # it is to be refused
     assert "1024 bits" in refused(pem(small))
