@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from hel import json_text
 from hel.errors import ReplyError
+from hel.peek import Peek
 from hel.records import Text
 from hel.telemetry.printable import printable
 
@@ -141,8 +142,8 @@ class Envelope:
 
 
 @lru_cache(64)
-def _peek(paths: tuple[str, ...]) -> json_text.Peek:
-    return json_text.Peek(paths)
+def _peek(paths: tuple[str, ...]) -> Peek:
+    return Peek(paths)
 
 
 _SAID = ("error", "message", "error.message", "error_description", "errors")

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from hel.json_text import Peek
+from hel.peek import Peek
 from hel.records import Text
 from hel.timestamps import Format, parse_time, read_value, utc_text
 

@@ -1,4 +1,4 @@
-"""JSON text taken apart without decoding it: the events of a page, and a few fields of an object.
+"""JSON text taken apart without decoding it: the events of a page, and the members of an object.
 
 The rule: what is taken out is the API's own text, byte for byte (RFC 8259 texts compare equal as bytes, not as values:
 `1.0` and a 30-digit integer survive). Only insignificant whitespace that holds a newline goes, because one event is one
@@ -8,10 +8,9 @@ line. A law: bytes in, bytes out.
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache
-from operator import attrgetter, itemgetter
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from operator import itemgetter
+from typing import NoReturn
 
 import msgspec
 from pydantic_core import SchemaValidator, ValidationError, core_schema
@@ -34,8 +33,6 @@ _SMALL_BYTES = 8 * MAX_OBJECTS
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"')
 _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
-_ESCAPED = re.compile(r'["\\\x00-\x1f]')
-"""What msgspec takes in no field's name."""
 
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -186,88 +183,6 @@ def _on_one_line(event: bytes) -> bytes:
     if b"\n" not in event and b"\r" not in event:
         return event
     return _STRING_OR_SPACE.sub(lambda m: m[0] if m[0].startswith(b'"') else b"", event)
-
-
-class Peek:
-    """Reads the raw JSON of a few fields out of an object, skipping the rest undecoded.
-
-    The straight path is a msgspec struct for each level; what msgspec refuses is walked level by level.
-
-    Args:
-        paths: Dotted.
-    """
-
-    def __init__(self, paths: Iterable[str]) -> None:
-        self._paths = {path: path.split(".") for path in paths}
-        self._is_plain = not any(_ESCAPED.search(path) for path in self._paths)
-        if not self._is_plain:
-            return
-        tops = list(dict.fromkeys(parts[0] for parts in self._paths.values()))
-        self._attributes = {top: f"f{number}" for number, top in enumerate(tops)}
-        self._decode = _fields(tuple(tops))
-        self._steps = {part: _fields((part,)) for parts in self._paths.values() for part in parts[1:]}
-
-    def __call__(self, text: bytes) -> dict[str, bytes]:
-        """The raw JSON by path, of those that are there; of a repeated name the last.
-
-        Raises:
-            ReplyError: It is no well-formed object, or holds very many members that only the slow path can read.
-        """
-        if self._is_plain:
-            try:
-                record = [self._decode(text)]
-                return {path: raw for path in self._paths if (raw := self._quickly(record, path)[0])}
-            except (msgspec.DecodeError, RecursionError):
-                pass  # what it can't read, the slow path can, or says what is wrong
-        return self._slowly(text.decode())
-
-    def columns(self, texts: Sequence[Text]) -> Callable[[str], list[bytes]]:
-        """The same of many objects: gives for a path one entry for each of them, empty where it has none."""
-
-        @cache
-        def rows() -> list[dict[str, bytes]]:
-            return [self(bytes(text)) for text in texts]
-
-        try:
-            records = list(map(self._decode, texts)) if self._is_plain else None
-        except (msgspec.DecodeError, RecursionError):
-            records = None  # one of them can't be read so; the others can
-
-        def column(path: str) -> list[bytes]:
-            try:
-                if records is not None:
-                    return self._quickly(records, path)
-            except (msgspec.DecodeError, RecursionError):
-                pass  # as above
-            return [row.get(path, b"") for row in rows()]
-
-        return column
-
-    def _quickly(self, records: Sequence[Any], path: str) -> list[bytes]:
-        first, *parts = self._paths[path]
-        raws = list(map(bytes, map(attrgetter(self._attributes[first]), records)))
-        for part in parts:
-            step = self._steps[part]
-            raws = [bytes(step(raw).f0) if raw.startswith(b"{") else b"" for raw in raws]
-        return raws
-
-    def _slowly(self, text: str) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for path, parts in self._paths.items():
-            raw = text
-            for part in parts:
-                raw = members(raw).get(part, "") if raw.startswith("{") else ""
-            if raw:
-                found[path] = raw.encode()
-        return found
-
-
-@cache
-def _fields(names: tuple[str, ...]) -> Callable[[Text], Any]:
-    """Decodes an object to a record, `f0`, `f1`, …, of the raw JSON of its members of these names."""
-    fields = [(f"f{number}", msgspec.Raw, msgspec.Raw(b"")) for number in range(len(names))]
-    rename = {f"f{number}": name for number, name in enumerate(names)}
-    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=rename, gc=False)).decode
 
 
 def _too_many_members() -> ReplyError:
