@@ -168,6 +168,7 @@ class Collector:
 
     def _service(self, around: Surroundings, stack: ExitStack) -> _Service:
         """What a run that goes on has beside its sources; the server's port is taken at once, for that may fail."""
+        sys.setswitchinterval(_SWITCH_S)
         health = Health(self._clock.now)
         around.taps.add(health.hear)
         server = self._config.global_.server
@@ -182,7 +183,6 @@ class Collector:
     ) -> None:
         """Poll from what one store knows, and commit to the other where there is one."""
         descriptors.suffice(len(self._config.sources), self._log)
-        sys.setswitchinterval(_SWITCH_S)
         queue, nonces = self._queue(), Nonces(known.nonces() if known else None)
         keeps: dict[str, Keep] = {}  # each source's, which the fleet says as it starts it
         shared = Shared(Transports(self._clock), nonces, self._clock, self._log)

@@ -12,14 +12,11 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from hel.clock import Clock
-from hel.telemetry.metrics_counts import Counts
+from hel.telemetry.metrics_counts import OWNERS, Counts
 from hel.telemetry.metrics_gauges import Gauges, Snapshot
 from hel.telemetry.metrics_table import STATUSES, WAITS
 
 Fields = Mapping[str, Any]
-
-_OWNERS = {"source", "token_server"}
-"""The labels that say whose a series is."""
 
 
 class Metrics:
@@ -48,7 +45,7 @@ class Metrics:
         if heard is None:
             return
         try:
-            for label in _OWNERS & fields.keys():
+            for label in fields.keys() & OWNERS:
                 self.know(label, fields[label])
             heard(self, fields)
         except Exception:  # noqa: BLE001  # what is said must not fail by who listens

@@ -17,7 +17,7 @@ from hel.telemetry.metrics_table import METRICS, Metric
 Labels = tuple[str, ...]
 """Values of labels."""
 
-_OWNERS = ("source", "token_server")
+OWNERS = ("source", "token_server")
 """The labels that say whose a series is."""
 
 
@@ -31,7 +31,7 @@ class Counts(Collector):
         self._metrics = {metric.name: metric for metric in METRICS if metric.kind != "gauge"}
         self._counted: dict[str, dict[Labels, float]] = {name: {} for name in self._metrics}
         self._observed: dict[str, dict[Labels, tuple[float, ...]]] = {name: {} for name in self._metrics}
-        self._known: dict[str, dict[str, None]] = {label: {} for label in _OWNERS}
+        self._known: dict[str, dict[str, None]] = {label: {} for label in OWNERS}
 
     def know(self, label: str, value: str) -> None:
         """Show all series of a source or token server from now on."""
