@@ -5,10 +5,10 @@ same attempt.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import anyio.to_thread
+from msgspec.structs import replace
 
 from hel.attempt import Rules, failure
 from hel.auth.credential import Credential, Renewal

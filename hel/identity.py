@@ -3,8 +3,9 @@
 The keys are hashed, for they hold credentials.
 """
 
-from dataclasses import dataclass
 from hashlib import sha256
+
+import msgspec
 
 from hel.asking import question
 from hel.config.auth import AnyAuth, GoogleServiceAccountAuth, OAuth2Auth
@@ -15,8 +16,7 @@ from hel.config.source import SourceConfig
 from hel.records import origin_of
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """What one source uses of what is shared.
 
     Attributes:

@@ -91,28 +91,23 @@ class Memory:
         if page.next is None:
             self._sieve.ground = Delivered(map(event_key, page.events) if page.again else ())
         self._move(page, newest, reached, sifted.keys, received_at, is_closing=is_closing)
+        moves = last or not self._whole_ticks
         batch = Batch(
             source,
             lines.joined(sifted.chosen),
             len(sifted.keys),
             b"".join(sifted.keys),
             b"".join(sifted.ids),
-            b"",
-            None,
+            b"".join(sifted.met) if moves else b"",
+            self.checkpoint if moves else None,
+            pack_keys(self._sieve.ground.left()) if moves and is_closing else b"",
+            is_new_ground=self._is_new_ground and moves and not is_closing,
             skipped=tuple(sifted.skipped),
             until_at=until_at,
             lacks=maker.lacking(lines),
         )
-        if self._whole_ticks and not last:
-            return batch
-        batch = replace(
-            batch,
-            met=b"".join(sifted.met),
-            checkpoint=self.checkpoint,
-            again=pack_keys(self._sieve.ground.left()) if is_closing else b"",
-            is_new_ground=self._is_new_ground and not is_closing,
-        )
-        self._hand_over()
+        if moves:
+            self._hand_over()
         return batch
 
     def _move(

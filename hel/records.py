@@ -1,7 +1,9 @@
 """The values that travel: a Request goes out, a Reply comes back, a Page is read from it, a Batch is delivered."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -12,8 +14,7 @@ Text = bytes | msgspec.Raw
 """JSON text: bytes, or a view of some of the bytes of an answer, which are copied once, into the output."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One HTTP request, its URL used byte for byte.
 
     Attributes:
@@ -25,8 +26,11 @@ class Request:
 
     method: str
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    content: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    content: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"Request({self.method!r}, {self.url!r})"
 
     @property
     def origin(self) -> str:
@@ -56,13 +60,21 @@ class Request:
 
 def origin_of(url: str) -> str:
     """The origin of an absolute URL: `scheme://host:port`, lower case, the default port written out."""
+    before = _BEFORE_PATH.match(url)
+    return _origin(before[0] if before else url)
+
+
+_BEFORE_PATH = re.compile("[^/?#]*//[^/?#]*")
+
+
+@lru_cache(4096)
+def _origin(url: str) -> str:
     parts = urlsplit(url)
     port = {"https": 443, "http": 80}.get(parts.scheme, 0) if parts.port is None else parts.port
     return f"{parts.scheme}://{parts.hostname or ''}:{port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """One HTTP answer, read to its end.
 
     Attributes:
@@ -74,10 +86,13 @@ class Reply:
     """
 
     status: int
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
     received_at: float
     took_s: float = 0.0
+
+    def __repr__(self) -> str:
+        return f"Reply({self.status}, received_at={self.received_at}, took_s={self.took_s})"
 
     @property
     def is_success(self) -> bool:
@@ -93,8 +108,7 @@ class Reply:
         return [value for key, value in self.headers if key == name]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """What one reply says about paging.
 
     Attributes:
@@ -158,8 +172,7 @@ class Checkpoint:
     walk_to: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True):
     """An event that was left out because its line is too long.
 
     Attributes:
@@ -173,8 +186,7 @@ class Skipped:
     id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """The lines of one page and where their source stands once they are delivered.
 
     Attributes:

@@ -5,9 +5,10 @@ Sources with equal TLS settings share a client; with equal origin, path and cred
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
+import msgspec
 from msgspec import structs
 from pydantic import SecretStr
 
@@ -40,8 +41,7 @@ from hel.transport.turns import InTurn, Turns
 _TIDY_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(msgspec.Struct, frozen=True):
     """What the sources of one process share.
 
     Attributes:
@@ -60,11 +60,11 @@ class Shared:
     nonces: Nonces
     clock: Clock
     log: Log
-    budgets: dict[str, Budget] = field(default_factory=dict)
-    credentials: dict[tuple[str, Tls], OAuth2Credential] = field(default_factory=dict)
-    servers: dict[tuple[str, Tls], TokenServer] = field(default_factory=dict)
-    uses: dict[str, Use] = field(default_factory=dict)
-    turns: Turns = field(default_factory=Turns)
+    budgets: dict[str, Budget] = msgspec.field(default_factory=dict)
+    credentials: dict[tuple[str, Tls], OAuth2Credential] = msgspec.field(default_factory=dict)
+    servers: dict[tuple[str, Tls], TokenServer] = msgspec.field(default_factory=dict)
+    uses: dict[str, Use] = msgspec.field(default_factory=dict)
+    turns: Turns = msgspec.field(default_factory=Turns)
 
     def settle(self, sources: Iterable[tuple[str, SourceConfig, Secrets]], fresh: Collection[str]) -> None:
         """Let the settings of what is shared be those of the first source that is to use it.

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from msgspec import structs
 
 from hel.errors import NoStartError, PagingLoopError, RefusedError, SourceError, UnreachableError
 from hel.queue import Room
@@ -170,7 +171,7 @@ class Truthful(Api):
     def _written(self, *arguments: Any, **more: Any) -> Reply:
         moment = datetime.fromtimestamp(self.clock.at - self.ahead_s, UTC)
         reply = super()._written(*arguments, **more)
-        return replace(reply, headers=(*reply.headers, ("date", format_datetime(moment, usegmt=True))))
+        return structs.replace(reply, headers=(*reply.headers, ("date", format_datetime(moment, usegmt=True))))
 
 
 @pytest.mark.parametrize("ahead_s", [-900.0, 300.0, 900.0, 7200.0])
@@ -193,7 +194,7 @@ def test_an_api_whose_clock_stands_still_stops_no_window(tmp_path: Path, clock: 
     class Stopped(Api):
         def _written(self, *arguments: Any, **more: Any) -> Reply:
             reply = super()._written(*arguments, **more)
-            return replace(reply, headers=(*reply.headers, ("date", "Thu, 01 Jan 1970 00:00:00 GMT")))
+            return structs.replace(reply, headers=(*reply.headers, ("date", "Thu, 01 Jan 1970 00:00:00 GMT")))
 
     api = Stopped("none", clock)
 

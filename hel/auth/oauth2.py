@@ -6,7 +6,8 @@ must be repeated is signed anew: the server has consumed the first assertion's `
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from hel.auth.client import Client, Grant, fresh_jti
 from hel.auth.credential import Renewal, Server

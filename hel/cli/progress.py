@@ -12,9 +12,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, TextIO
+
+import msgspec
 
 from hel.cli.wording import counted, lasting
 from hel.telemetry.printable import printable
@@ -39,8 +40,7 @@ _REDRAWN_S = 0.1
 _TICK_S = 1.0
 
 
-@dataclass(slots=True)
-class _Source:
+class _Source(msgspec.Struct):
     """What is known of one source.
 
     Attributes:
@@ -55,7 +55,7 @@ class _Source:
     pages: int = 0
     done: bool = False
     waits_until: float = 0.0
-    newest: deque[tuple[float, float]] = field(default_factory=deque)
+    newest: deque[tuple[float, float]] = msgspec.field(default_factory=deque)
 
     def lag_s(self, wall: float) -> float | None:
         """The newest event's age."""

@@ -5,11 +5,11 @@ for twice in one tick. The events of a page whose next breaks the second rule ar
 what is wrong, to be raised once they are handed over.
 """
 
-from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from hel.dedupe import event_key
 from hel.envelope import Envelope
@@ -82,7 +82,7 @@ class Pager:
         self._ending = ending
         self._where = where
         self._full_page = full_page
-        self._asked: list[Request] = []
+        self._asked: dict[str, Request] = {}
         self._before = b""
         self._has_named_next = False
         self._paths = [path for path in (where.path, *strategy.paths) if path]
@@ -92,7 +92,7 @@ class Pager:
         request = self._question
         if checkpoint is not None and checkpoint.resume is not None and self._ending is not Ending.REPEATED:
             request = self._asking.read(checkpoint.resume, "the stored cursor")
-        self._asked, self._before, self._has_named_next = [request], b"", False
+        self._asked, self._before, self._has_named_next = {request.written: request}, b"", False
         return request
 
     @property
@@ -118,12 +118,12 @@ class Pager:
         is_over = not found and place == request.written  # nothing came, and nothing else is named
         if not self._goes_on(answer) or (is_over and self._ending is Ending.WALK):
             return Page(found, None, None if self._ending is Ending.WALK else place)
-        if place in (one.written for one in self._asked):
+        if place in self._asked:
             fault = self._loop(request, following)
             if self._ending is Ending.WALK:  # it starts over, and leaves out what it delivered
                 return Page(found, None, None, fault=fault)
             return Page(found, None, request.written, again=True, fault=fault)
-        self._asked.append(following)
+        self._asked[place] = following
         return Page(found, following, place)
 
     def _repeats(self, found: list[Text]) -> bool:
@@ -136,7 +136,7 @@ class Pager:
     def _repeated(self, request: Request, count: int) -> Page:
         """The end of the pages; or, where already the second is the first, an API that does not take the number."""
         is_short = count < self._strategy.page_size
-        if is_short or len(self._asked) != 2 or not self._strategy.is_first(self._asked[0]):
+        if is_short or len(self._asked) != 2 or not self._strategy.is_first(next(iter(self._asked.values()))):
             return self._last([], request)
         fault = PagingLoopError(
             "page 2 holds the same events as page 1",
@@ -165,7 +165,7 @@ class Pager:
 
     def _loop(self, request: Request, following: Request) -> PagingLoopError:
         """What to say of a link to a page that was asked for: its query stays out of it."""
-        this, that = len(self._asked), self._asked.index(following) + 1
+        this, that = len(self._asked), list(self._asked).index(following.written) + 1
         whither = "itself" if this == that else f"page {that}"
         asked, again = request.query, following.query
         names = sorted(name for name in asked.keys() | again.keys() if asked.get(name) != again.get(name))

@@ -6,11 +6,11 @@ A GET is its URL, byte for byte; a POST is its URL, a space, and its JSON body. 
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from hel.errors import ReplyError, Trouble
 from hel.records import Request, origin_of
@@ -19,6 +19,9 @@ from hel.telemetry.redaction import repeats_secret
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{0,5})?")
 """What every reader of URLs reads alike: no user, nothing percent-encoded, and only a port behind the host."""
+
+_BARRED = re.compile(r"[\x00-\x20\x7f\\]")
+"""What a URL may not hold as it is, if all readers are to read it alike."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -138,7 +141,7 @@ def stay_home(home: str, url: str, what: str, allowed: Collection[str]) -> str:
         may_go = origin_of(url) in allowed and _HOST_AND_PORT.fullmatch(parts.netloc) is not None
     except ValueError:
         may_go = False
-    if not may_go or not url.isascii() or any(character <= " " or character in "\x7f\\" for character in url):
+    if not may_go or not url.isascii() or _BARRED.search(url):
         raise ReplyError(
             f"{what} leads away from {origin_of(home)}, or is no URL: {printable(url.partition('?')[0])}",
             "nothing was sent there; if the org has moved, change `url` to its new domain; if the API's own links lead "

@@ -3,11 +3,11 @@
 A law: a request and its answer in, the next request out.
 """
 
-from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from hel.envelope import Envelope
 from hel.errors import ReplyError
@@ -66,7 +66,7 @@ class Strategy(Protocol):
         ...
 
 
-class NoPages:
+class NoPages(msgspec.Struct, frozen=True):
     """`strategy: none`: one page is all there is."""
 
     key: ClassVar[str] = ""
@@ -99,8 +99,7 @@ class NoPages:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class LinkHeader(NoPages):
+class LinkHeader(NoPages, frozen=True):
     """`strategy: link_header`: the URL in the `Link` header (RFC 8288), byte for byte.
 
     Attributes:
@@ -115,8 +114,7 @@ class LinkHeader(NoPages):
         return None if link is None else _follow(asking, request, link)
 
 
-@dataclass(frozen=True, slots=True)
-class NextUrl(NoPages):
+class NextUrl(NoPages, frozen=True):
     """`strategy: next_url`: the URL in the body, byte for byte.
 
     Attributes:
@@ -145,8 +143,7 @@ class NextUrl(NoPages):
         return answer.envelope.has(self.path)
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor(NoPages):
+class Cursor(NoPages, frozen=True):
     """`strategy: cursor`: an opaque text in the body, sent back in the query or, by POST, in the body.
 
     Attributes:
@@ -208,8 +205,7 @@ class Cursor(NoPages):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered(NoPages):
+class Numbered(NoPages, frozen=True):
     """`strategy: page_offset` and `offset`: a number that grows from page to page, until one is empty.
 
     Attributes:

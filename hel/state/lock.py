@@ -4,10 +4,11 @@ import fcntl
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import msgspec
 
 from hel.errors import StateError, StateLockedError
 
@@ -21,8 +22,7 @@ def files_of(state: Path) -> list[Path]:
     return [state, *(state.with_name(f"{state.name}{suffix}") for suffix in ("-wal", "-shm", "-journal", _SUFFIX))]
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """Who holds the state.
 
     Attributes:

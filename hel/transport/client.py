@@ -4,17 +4,14 @@ No cookies, no redirects, no pool limit that sources could starve in. The URL go
 a client's own (`tls`), so sources with the same TLS settings share one, and the others have one apart.
 """
 
-import re
 import ssl
 from collections.abc import Awaitable, Callable, Collection
 from functools import partial
-from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
-from hel import __version__
 from hel.clock import Clock
 from hel.config.certificates import Tls
 from hel.config.fields import is_plain_http
@@ -26,6 +23,7 @@ from hel.transport.body import read_body
 from hel.transport.environment import BAD_PROXY, check_proxies, context_of
 from hel.transport.failures import AGAIN_FIX, explain_failure, timed_out, unsendable
 from hel.transport.http import httpx
+from hel.transport.outgoing import Client, build
 from hel.transport.pools import KEEP_S, Pools
 
 
@@ -152,7 +150,7 @@ class HttpTransport:
         try:
             with self._pools.using(request.origin, make) as client:
                 async with deadline.running():
-                    response = await client.send(_build(client, request, bounds), stream=True)
+                    response = await client.send(build(request, bounds.connect_s, bounds.read_s), stream=True)
                     try:
                         with deadline.paused():
                             await begins()
@@ -207,42 +205,9 @@ def _may_be_proxied(url: str) -> bool:
 
 
 def _client(context: ssl.SSLContext, *, by_environment: bool) -> httpx.AsyncClient:
-    client = httpx.AsyncClient(
+    return Client(
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=None, keepalive_expiry=KEEP_S),
         verify=context,
         trust_env=by_environment,
         follow_redirects=False,
-        headers={"user-agent": f"hel/{__version__}", "accept-encoding": "gzip"},
     )
-    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return client
-
-
-def _build(client: httpx.AsyncClient, request: Request, bounds: Bounds) -> httpx.Request:
-    """What the client's own `build_request` makes, its URL read once instead of three times."""
-    url = _ExactURL(request.url)
-    headers = client.headers.copy()
-    headers.update(dict(request.headers))
-    timeout = httpx.Timeout(connect=bounds.connect_s, read=bounds.read_s, write=bounds.read_s, pool=None)
-    built = httpx.Request(
-        request.method, url, headers=headers, content=request.content, extensions={"timeout": timeout.as_dict()}
-    )
-    built.url = url
-    return built
-
-
-class _ExactURL(httpx.URL):
-    """A URL whose path and query go out as they are written; httpx would encode some characters of them anew.
-
-    httpx's `target` extension does the same, but it also replaces what a proxy is asked for (httpcore 1.0.9).
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        target = re.sub("^[^:]*://[^/?#]*", "", url).partition("#")[0]
-        self._target = (target if target.startswith("/") else f"/{target}").encode("ascii")
-
-    @property
-    def raw_path(self) -> bytes:
-        """The request's target (RFC 9112 §3.2.1)."""
-        return self._target

@@ -6,7 +6,8 @@ A pool of httpcore's looks at all of its connections at each request, and at all
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from hel.clock import Clock
 from hel.transport.http import httpx
@@ -15,8 +16,7 @@ KEEP_S = 90.0
 """How long a connection is kept that nobody uses: longer than the usual interval, so that ticks share one."""
 
 
-@dataclass(slots=True)
-class _Pool:
+class _Pool(msgspec.Struct):
     client: httpx.AsyncClient
     users: int = 0
     used_at: float = 0.0

@@ -1,8 +1,7 @@
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hel.errors import PagingLoopError, ReplyError
 from hel.paging.pager import Ending, Pager

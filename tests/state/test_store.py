@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from hel.dedupe import event_key
 from hel.errors import StateError
@@ -105,9 +106,9 @@ def test_new_ground_is_all_that_an_overlap_can_reach(store: Store) -> None:
     store.commit([batch(delivered=keys("a", "b"))])
     assert store.ground("okta") == Counter()
     start = replace(CHECKPOINT, overlapping=True)
-    store.commit([replace(batch(start, delivered=keys("new"), met=keys("a")), is_new_ground=True)])
+    store.commit([structs.replace(batch(start, delivered=keys("new"), met=keys("a")), is_new_ground=True)])
     assert store.ground("okta") == counted("b"), "neither what was met nor what is new"
-    store.commit([replace(batch(start, met=keys("b")), is_new_ground=True)])
+    store.commit([structs.replace(batch(start, met=keys("b")), is_new_ground=True)])
     assert store.ground("okta") == counted("a", "new"), "it started over once more"
 
 
@@ -120,7 +121,7 @@ def test_a_page_that_is_asked_for_again_is_expected_again_and_counts_once_in_an_
     for number in range(3):
         again = keys("a", "b", "c")
         delivered = again if number == 0 else b""
-        store.commit([replace(batch(delivered=delivered, met=b"" if delivered else again), again=again)])
+        store.commit([structs.replace(batch(delivered=delivered, met=b"" if delivered else again), again=again)])
         assert store.ground("okta") == counted("a", "b", "c")
         assert store.reach("okta") == counted("a", "b", "c")
     store.commit([batch()])
