@@ -22,6 +22,7 @@ from hel.paging.place import Asking
 from hel.paging.question import Question
 from hel.paging.strategies import Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
 from hel.paging.walk import Span, Walks
+from hel.peek import Peek
 from hel.records import BY_TIME, Text
 from hel.timestamps import written_start
 
@@ -68,8 +69,8 @@ def _goes_by(source: SourceConfig) -> str:
     return "" if source.window is None else BY_TIME
 
 
-def pager(source: SourceConfig) -> Pager:
-    """How its pages follow each other."""
+def pager(source: SourceConfig, peek: Peek | None = None) -> Pager:
+    """How its pages follow each other, and what is read of their events on the way."""
     asked = question(source)
     pages = source.pagination
     ending = Ending.BOUNDED if asked.has_end else Ending.POLLING
@@ -77,7 +78,8 @@ def pager(source: SourceConfig) -> Pager:
         ending = Ending.WALK
     elif isinstance(pages, NoPagination):
         ending = Ending.REPEATED
-    return Pager(asked.asking, asked.first, strategy(pages), ending, place_of_events(source), _full_page(pages, asked))
+    where, full_page = place_of_events(source), _full_page(pages, asked)
+    return Pager(asked.asking, asked.first, strategy(pages), ending, where, full_page, peek)
 
 
 def _full_page(pages: Pagination, asked: Question) -> int:

@@ -14,6 +14,7 @@ from hel import json_text
 from hel.errors import ReplyError
 from hel.peek import Peek
 from hel.records import Text
+from hel.split import items, split
 from hel.telemetry.printable import printable
 
 USUAL = ("items", "data", "events", "entries", "logs", "records")
@@ -28,12 +29,13 @@ class Envelope:
     Args:
         body: The answer's body.
         paths: Dotted paths of what will be asked for, so that they are found in one go.
+        peek: Reads the events' fields that will be asked for; None where none will.
 
     Raises:
         ReplyError: It is no JSON array or object, or not UTF-8.
     """
 
-    def __init__(self, body: bytes, paths: Iterable[str] = ()) -> None:
+    def __init__(self, body: bytes, paths: Iterable[str] = (), peek: Peek | None = None) -> None:
         self._body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
         self._is_nothing = _NOTHING.fullmatch(self._body) is not None
         self._is_object = self._body.lstrip(b" \t\r\n").startswith(b"{")
@@ -41,6 +43,7 @@ class Envelope:
             json_text.check_text(self._body)
             json_text.check_size(self._body)
         self._paths = tuple(paths)
+        self._peek = peek
         self._found: dict[str, bytes] | None = None
 
     def events(self, path: str | None, *, may_be_missing: bool = False, is_bare: bool = False) -> list[Text]:
@@ -57,11 +60,11 @@ class Envelope:
         if may_be_missing and self._is_nothing:
             return []
         if path is None and (is_bare or not self._is_object):
-            return json_text.split(self._body)
+            return split(self._body, self._peek)
         if path is not None and not self._is_object:
             raise self._lacks(path)
         if path is None:
-            return json_text.items(self._only_array())
+            return items(self._only_array(), self._peek)
         raw = self._raw(path)
         if raw is None or raw == b"null":
             if may_be_missing:
@@ -72,7 +75,7 @@ class Envelope:
             raise ReplyError(f"`{path}` in the answer is null{said}", _FIX if said else _NULL_FIX)
         if not raw.startswith(b"["):
             raise ReplyError(f"`{path}` in the answer is no array: it starts with {raw[:1].decode()!a}", _FIX)
-        return json_text.items(raw)
+        return items(raw, self._peek)
 
     def has(self, path: str) -> bool:
         """Whether anything stands at a dotted path, be it null."""

@@ -84,6 +84,9 @@ class LineMaker:
         key_field: Dotted path of what the source dedupes by (`dedupe.id_path`), or None.
         mark: Dotted path of the watermark and how it is written; None where there is none.
         written: How the timestamp at `timestamp_field` is written.
+
+    Attributes:
+        peek: Reads the fields that it needs.
     """
 
     def __init__(
@@ -105,7 +108,7 @@ class LineMaker:
         self._key = key_field
         self._mark = mark
         others = (self._id, self._key, mark[0] if mark else None, self._counted[0] if self._counted else None)
-        self._peek = Peek([*self._timestamps, *(name for name in others if name)])
+        self.peek = Peek([*self._timestamps, *(name for name in others if name)])
 
     def lines(self, events: Sequence[Text], collected_at: float) -> Lines:
         """Splice events into their lines.
@@ -117,7 +120,7 @@ class LineMaker:
         Raises:
             ReplyError: One is no well-formed object, or holds very many members that only the slow path can read.
         """
-        found = self._peek.columns(events)
+        found = self.peek.columns(events)
         nothing = [b""] * len(events)
         ids = found(self._id) if self._id else nothing
         keys = [b"" if key == b"null" else key for key in found(self._key)] if self._key else nothing

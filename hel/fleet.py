@@ -193,11 +193,12 @@ class Fleet:
         exchange = exchange_of(name, source, secrets, self._shared, self._recorder(name), log)
         self._keeps[name] = assembly.keep(source)
         memory = assembly.memory(name, source, self._known, log)
+        maker = assembly.line_maker(source)
         poller = Poller(
             name,
             exchange.fetch,
-            asking.pager(source),
-            assembly.line_maker(source),
+            asking.pager(source, maker.peek),
+            maker,
             memory,
             assembly.recovery(name, source, self._known),
             asking.walks(source),

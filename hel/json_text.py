@@ -5,7 +5,6 @@ The rule: what is taken out is the API's own text, byte for byte (RFC 8259 texts
 line. A law: bytes in, bytes out.
 """
 
-import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -35,18 +34,6 @@ _STRING_OR_SPACE = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[ \t\r\n]++')
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 _pages = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-def split(body: bytes) -> list[Text]:
-    """The JSON text of each event in a page that is one top-level array of objects.
-
-    Raises:
-        ReplyError: The body is no JSON array of objects.
-    """
-    body = body.removeprefix(codecs.BOM_UTF8)  # RFC 8259 §8.1 lets a reader ignore it
-    check_text(body)
-    check_size(body)
-    return items(body)
 
 
 def items(array: bytes) -> list[Text]:

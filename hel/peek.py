@@ -5,7 +5,7 @@ A law: bytes in, bytes out.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -16,6 +16,21 @@ from hel.records import Text
 
 _ESCAPED = re.compile(r'["\\\x00-\x1f]')
 """What msgspec takes in no field's name."""
+
+
+class Rows(list[Text]):
+    """The events of a page whose fields were read on the way.
+
+    Args:
+        texts: Each event's own JSON text.
+        peek: What read the fields.
+        records: What it found, an entry for each event.
+    """
+
+    def __init__(self, texts: list[Text], peek: "Peek", records: list[Any]) -> None:
+        super().__init__(texts)
+        self.peek = peek
+        self.records = records
 
 
 class Peek:
@@ -58,10 +73,7 @@ class Peek:
         def rows() -> list[dict[str, bytes]]:
             return [self(bytes(text)) for text in texts]
 
-        try:
-            records = list(map(self._decode, texts)) if self._is_plain else None
-        except (msgspec.DecodeError, RecursionError):
-            records = None  # one of them can't be read so; the others can
+        records = texts.records if isinstance(texts, Rows) and texts.peek is self else self._records(texts)
 
         def column(path: str) -> list[bytes]:
             try:
@@ -72,6 +84,30 @@ class Peek:
             return [row.get(path, b"") for row in rows()]
 
         return column
+
+    def records(self, array: bytes, also: str) -> tuple[list[Any], str]:
+        """What it finds in each object of an array, for `Rows`; none where there is something that it can't read so.
+
+        Args:
+            array: JSON.
+            also: The name of one more member.
+
+        Returns:
+            The records, and the attribute of theirs that is the further member's raw JSON, empty where it is not there.
+        """
+        if not self._is_plain:
+            return [], ""
+        names = tuple(dict.fromkeys([*self._attributes, also]))
+        try:
+            return _objects(names)(array), f"f{names.index(also)}"
+        except (msgspec.DecodeError, RecursionError):
+            return [], ""
+
+    def _records(self, texts: Sequence[Text]) -> list[Any] | None:
+        try:
+            return list(map(self._decode, texts)) if self._is_plain else None
+        except (msgspec.DecodeError, RecursionError):
+            return None  # one of them can't be read so; the others can
 
     def _quickly(self, records: Sequence[Any], path: str) -> list[bytes]:
         first, *parts = self._paths[path]
@@ -95,6 +131,16 @@ class Peek:
 @cache
 def _fields(names: tuple[str, ...]) -> Callable[[Text], Any]:
     """Decodes an object to a record, `f0`, `f1`, …, of the raw JSON of its members of these names."""
+    return msgspec.json.Decoder(_record(names)).decode
+
+
+@lru_cache(256)
+def _objects(names: tuple[str, ...]) -> Callable[[bytes], list[Any]]:
+    """Decodes an array of objects to such records."""
+    return msgspec.json.Decoder(list[_record(names)]).decode  # type: ignore[misc]  # made while the program runs
+
+
+def _record(names: tuple[str, ...]) -> type[msgspec.Struct]:
     fields = [(f"f{number}", msgspec.Raw, msgspec.Raw(b"")) for number in range(len(names))]
     rename = {f"f{number}": name for number, name in enumerate(names)}
-    return msgspec.json.Decoder(msgspec.defstruct("Fields", fields, rename=rename, gc=False)).decode
+    return msgspec.defstruct("Fields", fields, rename=rename, gc=False)

@@ -10,7 +10,7 @@ import msgspec
 
 from hel.errors import SourceError
 
-Text = bytes | msgspec.Raw
+Text = bytes | memoryview | msgspec.Raw
 """JSON text: bytes, or a view of some of the bytes of an answer, which are copied once, into the output."""
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from hel import json_text
+from hel.envelope import Envelope
 from hel.events import LineMaker
+from hel.peek import Peek
 
 
 @dataclass(frozen=True)
@@ -25,5 +26,11 @@ def line(maker: LineMaker, event: bytes, collected_at: float = 0.0) -> Line:
 
 
 def split(body: bytes) -> list[bytes]:
-    """The events of a page, each a copy of its own bytes."""
-    return list(map(bytes, json_text.split(body)))
+    """The events of a page, each a copy of its own bytes: the same whether fields are read on the way or not."""
+    found = list(map(bytes, Envelope(body).events(None, is_bare=True)))
+    peek = Peek(["published", "a.b", "a"])
+    on_the_way = Envelope(body, peek=peek).events(None, is_bare=True)
+    assert list(map(bytes, on_the_way)) == found
+    for path in ("published", "a.b", "a"):
+        assert peek.columns(on_the_way)(path) == peek.columns(found)(path)
+    return found

@@ -16,6 +16,7 @@ from hel.envelope import Envelope
 from hel.errors import PagingLoopError
 from hel.paging.place import Asking
 from hel.paging.strategies import Answer, Strategy
+from hel.peek import Peek
 from hel.records import Checkpoint, Page, Reply, Request, Text
 from hel.telemetry.printable import printable
 
@@ -65,6 +66,7 @@ class Pager:
         ending: What the end of the pages means.
         where: Where the events stand.
         full_page: A page with fewer events than this also ends a tick; 0 for no such rule.
+        peek: Reads the events' fields that will be asked for, on the way.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Pager:
         ending: Ending,
         where: Events = Events(),  # noqa: B008  # frozen
         full_page: int = 0,
+        peek: Peek | None = None,
     ) -> None:
         self._asking = asking
         self._question = question
@@ -82,6 +85,7 @@ class Pager:
         self._ending = ending
         self._where = where
         self._full_page = full_page
+        self._peek = peek
         self._asked: dict[str, Request] = {}
         self._before = b""
         self._has_named_next = False
@@ -105,7 +109,7 @@ class Pager:
         return replace(self._read(request, reply), as_of=_date_of(reply))
 
     def _read(self, request: Request, reply: Reply) -> Page:
-        envelope = Envelope(reply.body, self._paths)
+        envelope = Envelope(reply.body, self._paths, self._peek)
         found = self._where.of(envelope)
         answer = Answer(reply, envelope, len(found))
         if self._repeats(found):
