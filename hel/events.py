@@ -35,7 +35,7 @@ class Lines(msgspec.Struct, frozen=True):
         texts: The event's own time as its text; None where there is none that may be kept.
         ids: The raw JSON of `meta.id`; empty for none.
         keys: The raw JSON of what the source dedupes by; empty for none.
-        marks: What a watermark goes by, epoch seconds or a number; None for none.
+        marks: What a watermark goes by, epoch seconds or a number; None for none. Empty where there is no watermark.
         counted: When, in epoch seconds, where the event's time is a number, else None; empty where no time is one.
     """
 
@@ -136,7 +136,7 @@ class LineMaker:
             stamps = [stamp or collected for stamp in stamps]
         metas = [b',"meta":{"id":' + raw + b"}}\n" if raw else _NO_META for raw in ids]
         parts = zip(repeat(b'{"ts":'), stamps, repeat(self._middle), events, metas, strict=False)
-        return Lines(list(parts), texts, ids, keys, marks or [None] * len(events), counted)
+        return Lines(list(parts), texts, ids, keys, marks, counted)
 
     def lacking(self, lines: Lines) -> frozenset[str]:
         """The config's keys that name a field which none of these events has."""

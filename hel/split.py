@@ -6,7 +6,9 @@ views of them out.
 """
 
 import re
-from operator import attrgetter
+from collections.abc import Iterable
+from itertools import pairwise, repeat
+from operator import attrgetter, sub
 from typing import Any
 
 from _cffi_backend import FFI  # the compiled half of cffi; the other one reads C, of which there is none here
@@ -53,11 +55,14 @@ def _in_one_pass(array: bytes, peek: Peek) -> Rows | None:
     firsts = list(map(attrgetter(attribute), records))
     if not firsts or not all(firsts):
         return None
-    end = _pointer(array) + len(array)
-    starts = [len(array) - len(begin) - (end - _pointer(first)) for first in firsts]
-    seam = b"}," + begin
-    if starts[0] != 1 or any(array[start - 2 : start + len(begin)] != seam for start in starts[1:]):
+    end = _pointer(array) + len(array) + len(begin)
+    behind = list(map(sub, repeat(end), map(_pointer, firsts)))  # from each event's beginning to the end
+    if behind[0] != len(array) - 1 or not _all_stand_at([-left - 2 for left in behind[1:]], b"}," + begin, array):
         return None
-    ends = [*(start - 1 for start in starts[1:]), array.rindex(b"}") + 1]
-    view = memoryview(array)
-    return Rows([view[start:end] for start, end in zip(starts, ends, strict=True)], peek, records)
+    view, last = memoryview(array), array.rindex(b"}") + 1
+    texts = [view[-left : -next_left - 1] for left, next_left in pairwise(behind)]
+    return Rows([*texts, view[-behind[-1] : last]], peek, records)
+
+
+def _all_stand_at(places: Iterable[int], seam: bytes, array: bytes) -> bool:
+    return all(map(array.startswith, repeat(seam), places))

@@ -22,7 +22,8 @@ def line(maker: LineMaker, event: bytes, collected_at: float = 0.0) -> Line:
     made = maker.lines([event], collected_at)
     ((at, ts),) = made.times()
     assert made.lengths() == [len(made.joined([True]))]
-    return Line(made.joined([True]), made.keys[0] or None, ts, at, made.ids[0] or None, made.marks[0])
+    mark = made.marks[0] if made.marks else None
+    return Line(made.joined([True]), made.keys[0] or None, ts, at, made.ids[0] or None, mark)
 
 
 def split(body: bytes) -> list[bytes]:
