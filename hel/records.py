@@ -61,17 +61,21 @@ class Request(msgspec.Struct, frozen=True):
 def origin_of(url: str) -> str:
     """The origin of an absolute URL: `scheme://host:port`, lower case, the default port written out."""
     before = _BEFORE_PATH.match(url)
-    return _origin(before[0] if before else url)
+    return _known_origin(before[0]) if before else _origin(url)
 
 
-_BEFORE_PATH = re.compile("[^/?#]*//[^/?#]*")
+_BEFORE_PATH = re.compile(r"[^/?#]{1,20}//[^/?#]{1,300}(?=[/?#]|\Z)")
+"""Of a URL that is no longer there than any that is right, so that what an API sends fills no memory."""
 
 
-@lru_cache(4096)
 def _origin(url: str) -> str:
     parts = urlsplit(url)
     port = {"https": 443, "http": 80}.get(parts.scheme, 0) if parts.port is None else parts.port
     return f"{parts.scheme}://{parts.hostname or ''}:{port}"
+
+
+_known_origin = lru_cache(4096)(_origin)
+"""A thousand sources ask again and again for the same few."""
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -30,7 +30,7 @@ _HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "connection": "keep-aliv
 
 
 def build(request: Request, connect_s: float, read_s: float) -> httpx.Request:
-    """What the client's own `build_request` makes, at a fourth of its cost: nothing is guessed, or read twice.
+    """What the client's own `build_request` makes, at a third of its cost: nothing is guessed, or read twice.
 
     Args:
         request: What is asked.
@@ -66,7 +66,7 @@ class _ExactURL(httpx.URL):
         if len(url) > _MAX_URL:
             raise httpx.InvalidURL("more than any server takes")
         before = _BEFORE_TARGET.match(url)
-        super().__init__(_server(before[0] if before else url))
+        super().__init__(_server(before[0]) if before else url)
         target = url[before.end() if before else 0 :].partition("#")[0]
         self._target = (target if target.startswith("/") else f"/{target}").encode("ascii")
 
