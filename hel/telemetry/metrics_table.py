@@ -72,7 +72,8 @@ METRICS: tuple[Metric, ...] = (
         "hel_tick_start_delay_seconds",
         "histogram",
         (),
-        "How long after their due time ticks started: it grows where this process has more to do than it can.",
+        "How long after their due time ticks started: it grows where this process has more to do than it can. A tick "
+        "that outlasts its interval is followed at once, and the next one is not late.",
         buckets=START_BUCKETS_S,
     ),
     Metric("hel_tick_failures_total", "counter", _SOURCE, "Ticks that failed."),

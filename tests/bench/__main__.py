@@ -1,16 +1,19 @@
 """Measure Hel: speed, memory and lateness, against peers and against what it promises, with a bar for each.
 
 Ratios are made within a round, for a machine's speed changes from minute to minute; the median decides. It ends with 1
-where a bar was not held. Table and plot can be made again from the results: `python -m tests.bench.report`.
+where a bar was not held. From the results, `python -m tests.bench.report` prints the table again, and `--only plot`
+draws the plot.
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 from tests.bench import growth, hanging, idle, report, results, sources, stalled, start, throughput
+from tests.bench.bars import TABLE
 from tests.bench.children import BenchError
 from tests.bench.results import Results
 from tests.bench.stage import Stage
@@ -32,8 +35,11 @@ PLOT = "plot"
 def main() -> int:
     """Measure what is asked for, and say what it came to."""
     wanted = _arguments()
-    kept = results.on_this_machine(wanted.results)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # nothing that was started is left behind
     try:
+        kept = results.on_this_machine(wanted.results)
+        if PLOT in wanted.only:
+            report.check_plotter()
         for part in wanted.only:
             _measure(part, wanted.rounds, kept)
             kept.save(wanted.results)
@@ -42,6 +48,9 @@ def main() -> int:
     except BenchError as error:
         _say(str(error))
         return 1
+    except KeyboardInterrupt:
+        _say("interrupted: what was measured before is kept")
+        return 130
     print(report.table(kept))  # noqa: T201  # a report
     if fell := report.verdict(kept, wanted.only):
         _say(fell)
@@ -54,7 +63,11 @@ def _measure(part: str, rounds: int, kept: Results) -> None:
     began = time.monotonic()
     _say(f"{part} …")
     with tempfile.TemporaryDirectory(prefix="hel-bench-") as folder:
-        kept.add(part, PARTS[part](Stage(Path(folder), rounds, _say)))
+        figures = PARTS[part](Stage(Path(folder), rounds, _say))
+    barred = {line.key for line in TABLE if line.bar and line.key.startswith(f"{part}.")}
+    if missing := sorted(barred - {f"{part}.{name}" for name in figures}):
+        raise BenchError(f"no figure for the bar of {', '.join(missing)}")
+    kept.add(part, figures)
     _say(f"{part}: {time.monotonic() - began:.0f} s")
 
 
@@ -62,7 +75,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="of what is short (default: %(default)s)")
+    parser.add_argument(
+        "--rounds", type=_rounds, default=5, metavar="N", help="of what is short (default: %(default)s)"
+    )
     parser.add_argument(
         "--only",
         type=_parts,
@@ -79,6 +94,12 @@ def _parts(text: str) -> list[str]:
     if unknown := sorted(set(names) - {*PARTS, PLOT}):
         raise argparse.ArgumentTypeError(f"no such part: {', '.join(unknown)} (there are {', '.join([*PARTS, PLOT])})")
     return names
+
+
+def _rounds(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"not a number of rounds: {text}")
+    return int(text)
 
 
 def _say(line: str) -> None:

@@ -42,6 +42,8 @@ def cost(command: Command, folder: Path, env: Mapping[str, str]) -> Cost:
         BenchError: It failed.
     """
     report = folder / "cost.json"
+    if not Path(command[0]).exists():
+        raise BenchError(f"{command[0]} is not there: `make bench` installs it")
     with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
         subprocess.run(
             [sys.executable, "-S", HERE / "measured.py", report, *command],
@@ -75,8 +77,14 @@ class Live:
         return time.clock_gettime(self._clock)
 
     def memory_mb(self, field: str = "VmRSS") -> float:
-        """A size of /proc/PID/status: VmRSS is what it holds, VmHWM the most that it held."""
+        """A size of /proc/PID/status: VmRSS is what it holds, VmHWM the most that it held.
+
+        Raises:
+            BenchError: It has ended.
+        """
         text = Path(f"/proc/{self.process.pid}/status").read_text()
+        if f"{field}:" not in text:
+            raise BenchError("it has ended, and holds nothing any more")
         return int(text.partition(f"{field}:")[2].split()[0]) / 1024
 
     def stop(self, within_s: float = 60) -> float:
@@ -101,7 +109,7 @@ def live(command: Command, folder: Path, env: Mapping[str, str], stdout: int = s
     """Start it in the folder, its stderr in `stderr` there; whatever happens, it is gone behind.
 
     Raises:
-        BenchError: It ended by itself.
+        BenchError: What is done with it failed; the end of its stderr says more.
     """
     with (folder / "stderr").open("wb") as err:
         process = subprocess.Popen(
@@ -111,15 +119,13 @@ def live(command: Command, folder: Path, env: Mapping[str, str], stdout: int = s
             stdin=subprocess.DEVNULL,
             stdout=stdout,
             stderr=err,
-            preexec_fn=raise_limit,  # noqa: PLW1509  # nothing here has threads
         )
     try:
         yield Live(process)
     except (OSError, BenchError) as error:
-        if (code := process.poll()) is not None:
-            tail = (folder / "stderr").read_text()[-2000:]
-            raise BenchError(f"{error}\nand {command[0]} had ended with {code}:\n{tail}") from error
-        raise
+        code, tail = process.poll(), (folder / "stderr").read_text()[-2000:]
+        state = "still runs" if code is None else f"had ended with {code}"
+        raise BenchError(f"{error}\n{command[0]} {state}, and its stderr ends so:\n{tail}") from error
     finally:
         if process.poll() is None:
             process.kill()
@@ -128,14 +134,16 @@ def live(command: Command, folder: Path, env: Mapping[str, str], stdout: int = s
             process.stdout.close()
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 60, every_s: float = 0.05) -> None:
-    """Wait for what another process does.
+def until(hel: Live, condition: Callable[[], bool], what: str, within_s: float = 60, every_s: float = 0.05) -> None:
+    """Wait for what Hel does.
 
     Raises:
-        BenchError: It did not do it.
+        BenchError: It did not do it, or ended.
     """
     end = time.monotonic() + within_s
     while not condition():
+        if hel.process.poll() is not None:
+            raise BenchError(f"it ended before this: {what}")
         if time.monotonic() > end:
             raise BenchError(f"it did not happen within {within_s:g} s: {what}")
         time.sleep(every_s)

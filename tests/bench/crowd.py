@@ -1,5 +1,6 @@
 """A Hel with many sources: each its own org at its own address, by TLS."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +53,7 @@ class Crowd:
         room = self._stage.room(f"hel-{len(sources)}")
         configure(room, sources, server=metrics.SERVER)
         with live([HEL, "run", "--output", "events"], room, environment) as hel:
-            yield hel, Scraper(room, within_s=300)
+            yield hel, Scraper(hel, room, within_s=300)
 
     def _key(self, number: int) -> Path:
         path = self._certificates / f"key-{number}.pem"
@@ -69,12 +70,16 @@ def crowd(stage: Stage, orgs: int) -> Iterator[Crowd]:
         yield Crowd(stage, port, certificates)
 
 
-def check(scrape: Scrape, count: int) -> None:
-    """Each source was asked, and none failed.
+def check(scrape: Scrape, count: int, ticks: int = 1) -> None:
+    """Each source had so many ticks, none failed, and Hel knows of each how late it was.
 
     Raises:
         BenchError: It is not so.
     """
-    ticks, failures = scrape.by_source("hel_ticks_total"), scrape.total("hel_tick_failures_total")
-    if len(ticks) != count or min(ticks) < 1 or failures:
-        raise BenchError(f"of {count} sources {sum(map(bool, ticks))} were asked, {failures:.0f} ticks failed")
+    done, failures = scrape.by_source("hel_ticks_total"), scrape.total("hel_tick_failures_total")
+    known = scrape.buckets(metrics.DELAY).get(math.inf, 0)
+    if len(done) != count or min(done) < ticks or failures or known < sum(done):
+        raise BenchError(
+            f"of {count} sources {sum(one >= ticks for one in done)} had {ticks} ticks, {failures:.0f} failed; "
+            f"of {sum(done):.0f} ticks {known:.0f} said how late they were"
+        )

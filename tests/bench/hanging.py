@@ -51,7 +51,7 @@ def _late(stage: Stage, port: int, hanging: int, kind: str) -> list[float]:
     configure(room, sources)
     with live([HEL, "run", "--output", "events"], room, environment) as hel:
         asked = [f"{kind}{number}" for number in range(HANGING, SOURCES)]
-        until(lambda: all(order(port, "look", log=log)["asked"] > 2 for log in asked), "all ask again and again")
+        until(hel, lambda: all(order(port, "look", log=log)["asked"] > 2 for log in asked), "all ask again and again")
         order(port, "gaps", kind=kind)
         time.sleep(WATCHED_S)
         gaps = order(port, "gaps", kind=kind)

@@ -22,7 +22,7 @@ def measure(stage: Stage) -> Figures:
         began = time.monotonic()
         with orgs.hel(sources, {"OKTA_API_TOKEN": "fixed"}) as (hel, scraper):
             seen = {"start_s": time.monotonic() - began}
-            until(lambda: asked(orgs.port, orgs.ca) == SOURCES, "all are asked", WITHIN_S, every_s=2)
+            until(hel, lambda: asked(orgs.port, orgs.ca) == SOURCES, "all are asked", WITHIN_S, every_s=2)
             seen |= {"cpu_s": hel.cpu_s(), "memory": hel.memory_mb("VmHWM")}
             time.sleep(2)  # the last of them ends its tick
             check(scraper.take(), SOURCES)

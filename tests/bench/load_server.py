@@ -16,10 +16,10 @@ from urllib.parse import parse_qsl, urlencode
 from tests.bench import pages
 from tests.bench.logs import GrowingLog, Logs
 
-_TARGET = re.compile(rb"\S+ (\S+) HTTP/1\.1\r\n")
-_AFTER = re.compile(rb"[?&]after=([0-9]+)")
+TARGET = re.compile(rb"\S+ (\S+) HTTP/1\.1\r\n")
+AFTER = re.compile(rb"[?&]after=([0-9]+)")
 _TOKEN = re.compile(rb"\r\nauthorization: \S+ (\S+)\r\n", re.IGNORECASE)
-_HOST = re.compile(rb"\r\nhost: (\S+)\r\n", re.IGNORECASE)
+HOST = re.compile(rb"\r\nhost: (\S+)\r\n", re.IGNORECASE)
 _LENGTH = re.compile(rb"\r\ncontent-length: ([0-9]+)\r\n", re.IGNORECASE)
 
 _PAGE = (
@@ -70,7 +70,7 @@ class Api:
 
     def answer(self, head: bytes, body: bytes) -> list[bytes]:
         """The answer to a request."""
-        target = _TARGET.match(head)
+        target = TARGET.match(head)
         assert target is not None, head
         if head.startswith(b"POST"):
             self._posted += len(body.splitlines())
@@ -81,7 +81,7 @@ class Api:
         return self._read(head, target[1])
 
     def _read(self, head: bytes, target: bytes) -> list[bytes]:
-        token, after, host = _TOKEN.search(head), _AFTER.search(target), _HOST.search(head)
+        token, after, host = _TOKEN.search(head), AFTER.search(target), HOST.search(head)
         assert token is not None, head
         assert host is not None, head
         if (log := self._logs.named(token[1].decode())) is None:

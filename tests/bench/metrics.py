@@ -8,7 +8,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.bench.children import until
+from tests.bench.children import Live, until
 
 SERVER = {"enabled": True, "port": 0}
 DELAY = "hel_tick_start_delay_seconds"
@@ -53,9 +53,9 @@ class Scraper:
         BenchError: It does not listen.
     """
 
-    def __init__(self, folder: Path, within_s: float = 60) -> None:
+    def __init__(self, hel: Live, folder: Path, within_s: float = 60) -> None:
         self._log = folder / "stderr"
-        until(lambda: bool(self._address()), f"Hel's server listens: {self._log.read_text()[-500:]}", within_s)
+        until(hel, lambda: bool(self._address()), "its server listens", within_s)
         self._host = self._address()
 
     def take(self) -> Scrape:

@@ -19,7 +19,7 @@ from typing import Any
 import trustme
 
 from examples.okta_org.samples import Samples
-from tests.bench.load_server import Connection
+from tests.bench.load_server import AFTER, HOST, TARGET, Connection
 from tests.bench.pages import compressed
 
 EVENTS = 5
@@ -29,9 +29,6 @@ _NAMES = 40
 """Addresses in one certificate: one for all would be longer than any server's."""
 
 _COUNT = b"/.bench/asked"
-_TARGET = re.compile(rb"\S+ (\S+) HTTP/1\.1\r\n")
-_AFTER = re.compile(rb"[?&]after=([0-9]+)")
-_HOST = re.compile(rb"\r\nhost: (\S+)\r\n", re.IGNORECASE)
 _PROOF = re.compile(rb"\r\ndpop: [^.]+\.([^.]+)\.", re.IGNORECASE)
 _SIGNED_IN = re.compile(rb"\r\nauthorization: DPoP token-of-(\S+)\r\n", re.IGNORECASE)
 _BY_TOKEN = re.compile(rb"\r\nauthorization: SSWS ", re.IGNORECASE)
@@ -59,7 +56,7 @@ _asked: set[bytes] = set()
 
 def answer(head: bytes, _: bytes) -> list[bytes]:
     """The answer to a request; which org is asked, the request says."""
-    target, host = _TARGET.match(head), _HOST.search(head)
+    target, host = TARGET.match(head), HOST.search(head)
     assert target is not None, head
     assert host is not None, head
     if head.startswith(b"POST"):
@@ -70,7 +67,7 @@ def answer(head: bytes, _: bytes) -> list[bytes]:
     if not _BY_TOKEN.search(head) and (signed_in is None or signed_in[1] != host[1]):
         return _answered(b"401 Unauthorized", b"", _NOT_SIGNED_IN)
     _asked.add(host[1])
-    after = _AFTER.search(target[1])
+    after = AFTER.search(target[1])
     number = int(after[1]) if after else 0
     at = b"https://%s/api/v1/logs?limit=1000&after=" % host[1]
     # Every second page is empty, so that a tick reads what is new and then the end; who has a fixed token is idle.

@@ -1,4 +1,4 @@
-"""The table for the README, from what was measured: `python -m tests.bench.report` writes it anew."""
+"""The table for the README, from what was measured: `python -m tests.bench.report` prints it anew."""
 
 import argparse
 import subprocess
@@ -26,14 +26,23 @@ def table(found: Results) -> str:
 def verdict(found: Results, parts: Collection[str] = PARTS) -> str:
     """What did not hold its bar, a line each; empty where all did."""
     return "\n".join(
-        f"not held: {line.words}: {_number(spread(found.figures[line.key]).median)}{line.unit}, bar: {line.bar} "
-        f"({line.key})"
+        f"not held: {line.words}: {spread(found.figures[line.key]).median:.4g}{line.unit}, bar: {line.bar} ({line.key})"
         for line in fallen(found.figures, parts)
     )
 
 
+def check_plotter() -> None:
+    """See whether the plot can be drawn, before all is measured.
+
+    Raises:
+        BenchError: It can't.
+    """
+    if not PLOTTER.exists():
+        raise BenchError(f"{PLOTTER.relative_to(ROOT)} is not there: `make bench` installs it")
+
+
 def plot(found: Path) -> None:
-    """Draw the plot anew.
+    """Draw the plot anew: the README's, or beside results that are kept elsewhere.
 
     Raises:
         BenchError: Not everything that is in it was measured.
@@ -43,7 +52,8 @@ def plot(found: Path) -> None:
         raise BenchError(
             f"what is drawn was not measured yet: {', '.join(missing)} (try: make bench ONLY={missing[0]})"
         )
-    subprocess.run([PLOTTER, HERE / "plot.py", found, HERE / "bench.png"], check=True)
+    drawn = HERE / "bench.png" if found == results.PATH else found.with_suffix(".png")
+    subprocess.run([PLOTTER, HERE / "plot.py", found, drawn], check=True)
 
 
 def _row(line: Line, values: Sequence[float]) -> str:
@@ -63,7 +73,11 @@ def main() -> int:
     """Print table and verdict; 1 where a bar was not held."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.report", description=__doc__)
     parser.add_argument("results", nargs="?", type=Path, default=results.PATH, help="default: %(default)s")
-    found = results.load(parser.parse_args().results)
+    try:
+        found = results.load(parser.parse_args().results)
+    except BenchError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # a report
+        return 1
     print(table(found))  # noqa: T201  # a report
     if fell := verdict(found):
         print(fell, file=sys.stderr)  # noqa: T201  # a report

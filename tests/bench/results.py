@@ -3,19 +3,22 @@
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from tests.bench.children import ROOT, BenchError
 
 PATH = Path(".bench/results.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All figures, and the machine that they are of.
+    """All figures, and of what they are.
 
     Attributes:
-        machine: A sentence.
+        machine: The machine and the commit, a sentence: what was measured of another one does not compare.
         figures: A figure's values by its key, one a round.
     """
 
@@ -35,12 +38,19 @@ class Results:
 
 
 def load(path: Path) -> Results:
-    """Read them."""
-    return Results(**json.loads(path.read_text()))
+    """Read them.
+
+    Raises:
+        BenchError: There are none, or they can't be read.
+    """
+    try:
+        return Results(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise BenchError(f"{path} holds no results ({error}); `make bench` makes them") from None
 
 
 def on_this_machine(path: Path) -> Results:
-    """Those of earlier runs, where they are of this machine; what another one measured compares with nothing here."""
+    """Those of earlier runs, where they are of this machine and this commit."""
     here = machine()
     if path.exists() and (known := load(path)).machine == here:
         return known
@@ -48,7 +58,7 @@ def on_this_machine(path: Path) -> Results:
 
 
 def machine() -> str:
-    """This machine in one sentence."""
+    """This machine and what is checked out, in one sentence."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -58,4 +68,13 @@ def machine() -> str:
         platform.machine(),
     )
     kernel = platform.release().partition("-")[0]
-    return f"{model}, {os.cpu_count()} cores, {platform.system()} {kernel}, Python {platform.python_version()}."
+    system = f"{platform.system()} {kernel}, Python {platform.python_version()}"
+    return f"{model}, {os.cpu_count()} cores, {system}, {_commit()}."
+
+
+def _commit() -> str:
+    """What is measured."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude=*"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return f"commit {said.stdout.strip()}" if said.returncode == 0 else "no commit"

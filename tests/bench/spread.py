@@ -1,4 +1,4 @@
-"""What several rounds say: a median with its spread, and whether it holds its bar. A law: numbers in, words out."""
+"""What several rounds say: a median with its spread. A law: numbers in, numbers out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -37,8 +37,8 @@ def _stalled(hel: Live, port: int) -> float:
         asked.append(_asked(port))
         return asked[-1] == asked[-2]
 
-    until(lambda: _asked(port) > asked[0], "it asks")
-    until(is_still, "the reader is waited for", every_s=2)
+    until(hel, lambda: _asked(port) > asked[0], "it asks")
+    until(hel, is_still, "the reader is waited for", every_s=2)
     began, before_s = time.monotonic(), hel.cpu_s()
     time.sleep(WATCHED_S)
     return 100 * (hel.cpu_s() - before_s) / (time.monotonic() - began)
@@ -56,7 +56,7 @@ def _goes_on(hel: Live, port: int) -> None:
             os.read(pipe, 1 << 20)
         return _asked(port) > before + 10
 
-    until(is_asked, "it goes on", every_s=0)
+    until(hel, is_asked, "it goes on", every_s=0)
 
 
 def _asked(port: int) -> int:
