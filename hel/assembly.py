@@ -8,13 +8,14 @@ from typing import Literal
 
 from msgspec import structs
 
+from hel import okta
 from hel.asking import question, walks
 from hel.attempt import Rules
 from hel.config.auth import ApiKeyAuth, BearerAuth, GoogleServiceAccountAuth, OAuth2Auth
 from hel.config.pagination import NoPagination
 from hel.config.resilience import Limits, RateLimit
 from hel.config.source import SourceConfig
-from hel.dedupe import SeenIds, id_key
+from hel.dedupe import QUICK, SURE, SeenIds, id_key
 from hel.events import LineMaker
 from hel.memory import Memory
 from hel.policy import rate_headers
@@ -128,6 +129,7 @@ def memory(name: str, source: SourceConfig, store: Store | None, log: Log) -> Me
         whole_ticks=source.checkpoint == "end_of_tick",
         limit=line_limit(source.limits),
         walks=_walks_by(source),
+        kinds=QUICK if okta.is_log(source.url) else SURE,  # Okta draws a UUID for each event
     )
 
 

@@ -8,7 +8,7 @@ Two questions, two memories:
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 
 from xxhash import xxh3_128_digest
@@ -18,20 +18,30 @@ from hel.records import Text
 KEY_BYTES = 16
 
 
-event_key: Callable[[Text], bytes] = xxh3_128_digest
-"""The key of an event's JSON text: 128 bits of XXH3, at a fortieth of the cost of a cryptographic digest.
+KeyOf = Callable[[Text], bytes]
+"""Makes the key of a JSON text."""
 
-It tells an event from the others of one stretch of ground, which nobody can aim at: an event holds an ID and times that
-its API chooses (https://github.com/Cyan4973/xxHash).
+
+def event_key(text: Text) -> bytes:
+    """The key of an event's JSON text: 128 bits of BLAKE2b (RFC 7693). Of two texts with one key, one would be lost."""
+    return blake2b(text, digest_size=KEY_BYTES).digest()
+
+
+id_key: KeyOf = event_key
+"""The key of an id's JSON text: made alike."""
+
+quick_key: KeyOf = xxh3_128_digest
+"""The key of an event that nobody can aim at, for each holds an ID which its API draws at random: 128 bits of XXH3.
+
+It costs a fortieth, but who chooses the whole text of two events can give them one key
+(https://github.com/Cyan4973/xxHash).
 """
 
+SURE = (event_key,)
+"""How the keys of a source's events are made: the first makes them, and its state may hold those of all."""
 
-def id_key(text: Text) -> bytes:
-    """The key of an id's JSON text: 128 bits of BLAKE2b (RFC 7693), since a collision would swallow an event for good.
-
-    States of before were made with it for events as well.
-    """
-    return blake2b(text, digest_size=KEY_BYTES).digest()
+QUICK = (quick_key, event_key)
+"""The same where the API draws an ID at random for each event. A state of before, and what a crash left, has others."""
 
 
 def split_keys(packed: bytes) -> Iterator[bytes]:
@@ -80,11 +90,13 @@ class Delivered:
     """A multiset of delivered lines that a tick may meet again.
 
     Args:
-        keys: The keys that were delivered, each as often as it was.
+        keys: The keys that were delivered, each as often as it was; or how often.
+        kinds: How they were made.
     """
 
-    def __init__(self, keys: Iterable[bytes] = ()) -> None:
-        self._left = Counter(keys)
+    def __init__(self, keys: Iterable[bytes] | Mapping[bytes, int] = (), kinds: Sequence[KeyOf] = SURE) -> None:
+        self._left: Counter[bytes] = Counter(keys)
+        self._kinds = kinds
 
     def __bool__(self) -> bool:
         return bool(self._left)
@@ -94,11 +106,8 @@ class Delivered:
         return self._left.copy()
 
     def take(self, event: Text) -> bytes:
-        """The key by which this event was delivered before, which is then counted as met; empty if it was not.
-
-        A state of before may know it by the other key.
-        """
-        for key_of in (event_key, id_key) if self._left else ():
+        """The key by which this event was delivered before, which is then counted as met; empty if it was not."""
+        for key_of in self._kinds if self._left else ():
             key = key_of(event)
             if self._left.get(key, 0) > 0:
                 self._left[key] -= 1

@@ -49,6 +49,7 @@ def items(array: bytes) -> list[Text]:
     try:
         events = list(_pages.decode(array))
     except (msgspec.DecodeError, RecursionError):
+        check_size(array, at_least=0)  # each of them costs more from here on
         events = [text.encode() for text in _split_slowly(array.decode())]
     begins = bytes(map(itemgetter(0), map(memoryview, events)))  # type: ignore[arg-type]  # of bytes and views alike
     if begins.count(b"{") != len(begins):
@@ -88,13 +89,17 @@ def _is_text(body: bytes) -> bool:
 _EMPTY_TEXT = SchemaValidator(core_schema.str_schema(pattern=r"\A\z"))
 
 
-def check_size(body: bytes) -> None:
-    """See whether there are no more objects, arrays and values in it than may be; a small body can't hold too many.
+def check_size(body: bytes, at_least: int = _SMALL_BYTES) -> None:
+    """See whether there are no more objects, arrays and values in it than may be.
+
+    Args:
+        body: JSON.
+        at_least: What is not longer is not counted through.
 
     Raises:
         ReplyError: There are.
     """
-    if len(body) <= _SMALL_BYTES:
+    if len(body) <= at_least:
         return
     for sign, most, what in (b"{", MAX_OBJECTS, "objects"), (b"[", MAX_OBJECTS, "arrays"), (b",", MAX_VALUES, "values"):
         if body.count(sign) > most and _STRING.sub(b"", body).count(sign) > most:

@@ -5,10 +5,11 @@ A source's memory runs ahead of the state by what is queued; the queue drops not
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from hel.dedupe import Delivered, SeenIds, event_key, pack_keys
+from hel.dedupe import SURE, KeyOf, SeenIds, pack_keys
 from hel.events import LineMaker, Lines
 from hel.records import Batch, Checkpoint, Page
 from hel.sieve import LineLimit, Sieve
@@ -25,6 +26,7 @@ class Memory:
         limit: How long a line may be; None for any length.
         walks: The source starts anew each tick, at the end of a window or from a watermark that is a time or a number;
             what a walk delivered may be met again until it is complete. None for a source whose cursor lasts.
+        kinds: How the keys of its events are made.
     """
 
     def __init__(
@@ -36,8 +38,9 @@ class Memory:
         whole_ticks: bool = False,
         limit: LineLimit | None = None,
         walks: Literal["window", "time", "number"] | None = None,
+        kinds: Sequence[KeyOf] = SURE,
     ) -> None:
-        self._sieve = Sieve(seen, limit)
+        self._sieve = Sieve(seen, limit, kinds)
         self._walks = walks
         self._whole_ticks = whole_ticks
         self.start_over(checkpoint, ground)
@@ -54,7 +57,7 @@ class Memory:
         self.checkpoint = self._committed = checkpoint
         self._committed_ground = ground
         self._beyond: Counter[bytes] = Counter()
-        self._sieve.ground = Delivered(ground)
+        self._sieve.stand_on(ground)
 
     @property
     def is_new_ground(self) -> bool:
@@ -65,7 +68,7 @@ class Memory:
         """Stand where the last checkpoint was handed over; what was delivered beyond it will be met again."""
         if self._beyond:
             self.checkpoint = replace(self.checkpoint, resume=self._committed.resume)
-            self._sieve.ground = Delivered(self._committed_ground + self._beyond)
+            self._sieve.stand_on(self._committed_ground + self._beyond)
 
     def take(self, source: str, page: Page, maker: LineMaker, received_at: float, *, last: bool) -> Batch:
         """The lines of a page's events that were not delivered before, which are then taken for delivered.
@@ -89,7 +92,7 @@ class Memory:
         until_at = self._until_at(lines, latest, reached, received_at)
         is_closing = page.next is None or (self._whole_ticks and last)
         if page.next is None:
-            self._sieve.ground = Delivered(map(event_key, page.events) if page.again else ())
+            self._sieve.stand_on(map(self._sieve.key_of, page.events) if page.again else ())
         self._move(page, newest, reached, sifted.keys, received_at, is_closing=is_closing)
         moves = last or not self._whole_ticks
         batch = Batch(

@@ -3,7 +3,8 @@
 The rule: room is taken before a page is asked for, and given back when its lines have been delivered, so that the
 bounds hold for all that is in memory; who waits for anything else holds none. One page larger than the bounds passes
 when nothing else is there. Who waits long for an answer lends its room to those who have none, unless it is the output
-that they wait for, and takes room again when the answer begins: APIs that hang hold up nobody else.
+that they wait for, and takes room again when the answer begins, before all who have not asked yet, for its server does
+not wait for ever: APIs that hang hold up nobody else.
 """
 
 import asyncio
@@ -64,15 +65,18 @@ class Room:
 
     async def wait(self) -> None:
         """Wait for the room, and hold it until the answer does not come in time; nothing is to be asked for without."""
-        await self.begin()
+        await self._take(has_begun=False)
         self._queue.may_lend(self)
 
     async def begin(self) -> None:
         """The answer begins: wait for the room again if it was lent, and hold it whatever the rest takes."""
         self._queue.may_not_lend(self)
+        await self._take(has_begun=True)
+
+    async def _take(self, *, has_begun: bool) -> None:
         if self._held == NOTHING:
             with self._waiting():
-                await self._queue.take_room(self._expected)
+                await self._queue.take_room(self._expected, has_begun=has_begun)
             self._held = self._expected
 
     def give_back(self) -> None:
@@ -105,7 +109,7 @@ class BatchQueue:
         self._undelivered: Counter[str] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
         self._lendable: dict[Room, float] = {}  # and since when, the longest first
-        self._turn = asyncio.Lock()
+        self._turn, self._first_turn = asyncio.Lock(), asyncio.Lock()  # of those who ask, and whose answer has begun
         self._closed = False
 
     @property
@@ -132,16 +136,27 @@ class BatchQueue:
         finally:
             room.give_back()
 
-    async def take_room(self, size: Size) -> None:
-        """Wait until this much fits, and take it."""
-        async with self._turn:  # in the order of asking, so that a large page is not passed by small ones for ever
-            if not self._fits(size):
+    async def take_room(self, size: Size, *, has_begun: bool = False) -> None:
+        """Wait until this much fits, and take it.
+
+        Args:
+            size: How much.
+            has_begun: The answer is there already, and goes before those that were not asked for yet.
+        """
+        turn = self._first_turn if has_begun else self._turn
+
+        def may_take() -> bool:
+            return self._fits(size) and (has_begun or not self._first_turn.locked())
+
+        async with turn:  # in the order of asking, so that a large page is not passed by small ones for ever
+            if not may_take():
                 self._wake()  # what is gathered is to be delivered
-            while not self._fits(size):
+            while not may_take():
                 within_s = self._borrow(size)
-                if not self._fits(size):
+                if not may_take():
                     await self._woken(within_s)
             self._taken += size
+        self._wake()
 
     def may_lend(self, room: Room) -> None:
         """An answer is waited for: its room may be lent before long."""
@@ -175,7 +190,7 @@ class BatchQueue:
 
     async def gathered(self, many_bytes: int) -> None:
         """Wait until this much was put, or nothing more will be before some of it is delivered."""
-        await self._until(lambda: self._closed or self._put.bytes >= many_bytes or self._turn.locked())
+        await self._until(lambda: self._closed or self._put.bytes >= many_bytes or self._is_waited_for())
 
     def delivered(self, batches: list[Batch]) -> None:
         """Give the room of these batches back."""
@@ -198,6 +213,9 @@ class BatchQueue:
         """Let others have this much."""
         self._taken -= size
         self._wake()
+
+    def _is_waited_for(self) -> bool:
+        return self._turn.locked() or self._first_turn.locked()
 
     def _fits(self, expected: Size) -> bool:
         after = self._taken + expected

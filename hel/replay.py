@@ -50,6 +50,7 @@ async def replay(
             await room.wait()
             try:
                 request, reply = await anyio.to_thread.run_sync(recording.read, path)
+                await room.begin()
                 asked = request.written
                 if not reply.is_success:
                     continue

@@ -41,7 +41,7 @@ from hel.transport.turns import InTurn, Turns
 _TIDY_S = 30.0
 
 
-class Shared(msgspec.Struct, frozen=True):
+class Shared(msgspec.Struct):
     """What the sources of one process share.
 
     Attributes:
@@ -54,6 +54,7 @@ class Shared(msgspec.Struct, frozen=True):
         servers: The token server of each.
         uses: What each source uses of them, by its name.
         turns: At signing in.
+        settled: What each source is to use since the last reload: it may wait for its output before it does.
     """
 
     transports: Transports
@@ -65,6 +66,7 @@ class Shared(msgspec.Struct, frozen=True):
     servers: dict[tuple[str, Tls], TokenServer] = msgspec.field(default_factory=dict)
     uses: dict[str, Use] = msgspec.field(default_factory=dict)
     turns: Turns = msgspec.field(default_factory=Turns)
+    settled: dict[str, Use] = msgspec.field(default_factory=dict)
 
     def settle(self, sources: Iterable[tuple[str, SourceConfig, Secrets]], fresh: Collection[str]) -> None:
         """Let the settings of what is shared be those of the first source that is to use it.
@@ -73,9 +75,10 @@ class Shared(msgspec.Struct, frozen=True):
             sources: All that there are to be.
             fresh: The names of those that are to use something else than before.
         """
-        budgets, servers = set[str](), set[tuple[str, Tls]]()
+        budgets, servers, settled = set[str](), set[tuple[str, Tls]](), dict[str, Use]()
         for name, source, secrets in sources:
-            use = (None if name in fresh else self.uses.get(name)) or use_of(source, secrets)
+            use = (None if name in fresh else self.settled.get(name) or self.uses.get(name)) or use_of(source, secrets)
+            settled[name] = use
             account, identity = use.account, use.identity
             if account in self.budgets and account not in budgets:
                 self.budgets[account].settle(source.resilience.rate_limit)
@@ -83,6 +86,7 @@ class Shared(msgspec.Struct, frozen=True):
                 self.servers[identity].settle(rules(source))
             budgets.add(account)
             servers.update({identity} if identity else ())
+        self.settled = settled
 
     async def sweep(self) -> None:
         """Forget what no source uses any more, and end what of it is under way.

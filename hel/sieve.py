@@ -3,11 +3,11 @@
 The straight path is for a page that can hold nothing known; it looks at the page as a whole.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hel.dedupe import Delivered, SeenIds, event_key, id_key
+from hel.dedupe import SURE, Delivered, KeyOf, SeenIds, id_key
 from hel.errors import LineTooLongError
 from hel.events import Lines
 from hel.records import Skipped, Text
@@ -50,18 +50,28 @@ class Sieve:
     Args:
         seen: The IDs that were delivered; None where nobody asks for them.
         limit: How long a line may be; None for any length.
+        kinds: How the keys of its events are made.
 
     Attributes:
+        key_of: Makes an event's key.
         ground: What was delivered and may be met again.
     """
 
-    def __init__(self, seen: SeenIds | None, limit: LineLimit | None) -> None:
+    def __init__(self, seen: SeenIds | None, limit: LineLimit | None, kinds: Sequence[KeyOf] = SURE) -> None:
         self._seen = seen
         self._limit = limit
-        self.ground = Delivered()
+        self._kinds = kinds
+        self.key_of = kinds[0]
+        self.stand_on(())
+
+    def stand_on(self, keys: Iterable[bytes] | Mapping[bytes, int]) -> None:
+        """From here on, what has these keys may be met again, each as often as it stands there."""
+        self.ground = Delivered(keys, self._kinds)
 
     def sift(self, events: Sequence[Text], lines: Lines) -> Sifted:
         """Which events are new; their IDs are remembered, as are those of what was met again.
+
+        An ID falls out of a full memory with the end of its page, not within it.
 
         Args:
             events: Of one page.
@@ -73,7 +83,7 @@ class Sieve:
         ids = self._ids(lines)
         known = [key for key in ids if key]
         if not self.ground and self._limit is None and (self._seen is None or self._seen.are_new(known)):
-            sifted = Sifted([True] * len(events), list(map(event_key, events)), known)
+            sifted = Sifted([True] * len(events), list(map(self.key_of, events)), known)
         else:
             sifted = self._sift_each(events, lines, ids)
         if self._seen is not None:
@@ -83,9 +93,9 @@ class Sieve:
     def _sift_each(self, events: Sequence[Text], lines: Lines, ids: Sequence[bytes]) -> Sifted:
         """The same where something may be known, or too long; nothing counts as delivered before all are looked at."""
         sifted, of_page = Sifted(), set[bytes]()
-        may_fail = self._limit is not None and not self._limit.skips
-        ground = Delivered(self.ground.left()) if may_fail else self.ground
         lengths = lines.lengths() if self._limit is not None else [0] * len(lines)
+        may_fail = self._limit is not None and not self._limit.skips and max(lengths, default=0) > self._limit.max_bytes
+        ground = Delivered(self.ground.left(), self._kinds) if may_fail else self.ground
         for number, (event, identity) in enumerate(zip(events, ids, strict=True)):
             is_known = identity in of_page or (self._seen is not None and identity in self._seen)
             if met := ground.take(event):
@@ -95,7 +105,7 @@ class Sieve:
             if is_too_long:
                 sifted.skipped.append(self._skip(lengths[number], lines, number))
             elif is_new:
-                sifted.keys.append(event_key(event))
+                sifted.keys.append(self.key_of(event))
             sifted.chosen.append(is_new and not is_too_long)
             if identity and not is_known:
                 of_page.add(identity)

@@ -18,4 +18,4 @@ def _nothing_is_concealed(monkeypatch: pytest.MonkeyPatch) -> None:
     register = "hel.telemetry.redaction._REGISTER"
     monkeypatch.setattr(f"{register}._kept", {})
     monkeypatch.setattr(f"{register}._passing", OrderedDict())
-    monkeypatch.setattr(f"{register}._starts", {})
+    monkeypatch.setattr(f"{register}._ends", {})

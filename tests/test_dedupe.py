@@ -1,24 +1,24 @@
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Sequence
 from hashlib import blake2b
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hel.dedupe import KEY_BYTES, Delivered, SeenIds, event_key, id_key, split_keys
+from hel.dedupe import KEY_BYTES, QUICK, SURE, Delivered, KeyOf, SeenIds, event_key, id_key, quick_key, split_keys
 
 TEXTS = st.binary(min_size=1, max_size=3)
 
 
 def test_a_string_and_a_number_of_the_same_digits_are_two_ids() -> None:
     assert id_key(b'"17"') != id_key(b"17")
-    assert len(id_key(b"17")) == len(event_key(b"17")) == KEY_BYTES
+    assert len(id_key(b"17")) == len(quick_key(b"17")) == KEY_BYTES
 
 
 def test_a_key_is_the_same_on_every_machine_and_in_every_version() -> None:
     """The state holds them. XXH3's vector for nothing: https://github.com/Cyan4973/xxHash (XSUM_XXH3_128b)."""
-    assert event_key(b"").hex() == "99aa06d3014798d86001c324468d497f"
-    assert id_key(b"17") == blake2b(b"17", digest_size=16).digest()
+    assert quick_key(b"").hex() == "99aa06d3014798d86001c324468d497f"
+    assert event_key(b"17") == id_key(b"17") == blake2b(b"17", digest_size=16).digest()
 
 
 @given(st.lists(TEXTS))
@@ -54,12 +54,13 @@ def test_many_ids_at_once_push_out_the_oldest() -> None:
     assert [key in seen for key in (b"a", b"b", b"c", b"d")] == [False, False, True, True]
 
 
-@given(st.lists(TEXTS), st.lists(TEXTS), st.sampled_from([event_key, id_key]))
+@given(st.lists(TEXTS), st.lists(TEXTS), st.sampled_from([(SURE, event_key), (QUICK, quick_key), (QUICK, event_key)]))
 def test_each_line_is_dropped_as_often_as_it_was_delivered_and_no_more(
-    delivered: list[bytes], met: list[bytes], key_of: Callable[[bytes], bytes]
+    delivered: list[bytes], met: list[bytes], made: tuple[Sequence[KeyOf], KeyOf]
 ) -> None:
-    """By the key of today, or by the one that states of before hold."""
-    memory = Delivered(map(key_of, delivered))
+    """By the key of its kind, or by the one that states of before hold."""
+    kinds, key_of = made
+    memory = Delivered(map(key_of, delivered), kinds)
     new = []
     for text in met:
         found = memory.take(text)

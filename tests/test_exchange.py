@@ -107,6 +107,7 @@ class Turnstile:
     def __init__(self) -> None:
         self.held_since: float | None = None
         self.held: list[tuple[float, float]] = []
+        self.begun = 0
 
     async def wait(self) -> None:
         if self.held_since is None:
@@ -114,6 +115,7 @@ class Turnstile:
 
     async def begin(self) -> None:
         assert self.held_since is not None
+        self.begun += 1
 
     def give_back(self) -> None:
         if self.held_since is not None:
@@ -150,6 +152,15 @@ class Bench:
 
     async def fetch(self, read: Callable[[Reply], Reply] = lambda reply: reply) -> Reply:
         return await self.exchange.fetch(ASK, read, self.gate)
+
+
+def test_the_gate_is_told_when_an_answer_begins() -> None:
+    async def main() -> int:
+        bench = Bench(Wire(answer(200)))
+        await bench.fetch()
+        return bench.gate.begun
+
+    assert run(main) == 1
 
 
 def fetch(wire: Wire, **options: Any) -> Reply:

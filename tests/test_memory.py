@@ -134,6 +134,23 @@ def test_whole_ticks_move_the_checkpoint_with_the_last_page_only() -> None:
     assert (last.resume, last.events) == ("3", 2)
 
 
+def test_a_page_in_the_middle_of_a_whole_tick_tells_the_state_of_nothing_but_its_lines() -> None:
+    known = memory(event("a"), event("z"), seen=False, whole_ticks=True)
+    known.start_over(Checkpoint("q"), Counter(map(event_key, (event("a"), event("z")))))
+    middle = made(known, event("a"), event("b"))
+    assert (uuids(middle), middle.met, middle.again, middle.is_new_ground) == (["b"], b"", b"", False)
+    last = made(known, event("z"), event("c"), last=True)
+    assert (uuids(last), last.met, last.again, last.is_new_ground) == (["c"], event_key(event("z")), b"", False)
+
+
+def test_the_first_page_on_new_ground_says_so_and_what_it_met_until_the_last_one_closes_it() -> None:
+    known = memory(seen=False)
+    known.start_over(Checkpoint("q"), Counter(map(event_key, (event("a"), event("z")))))
+    first, second = made(known, event("a"), event("b")), made(known, event("c"))
+    assert (first.met, first.again, first.is_new_ground) == (event_key(event("a")), b"", True)
+    assert (second.met, second.again, second.is_new_ground) == (b"", b"", False)
+
+
 def test_a_whole_tick_that_ended_early_is_made_again_and_doubles_nothing() -> None:
     known = memory(seen=False, whole_ticks=True)
     made(known, resume="1", last=True)

@@ -150,6 +150,27 @@ def test_a_source_whose_room_was_lent_hands_over_its_page_all_the_same_and_owes_
     run(main)
 
 
+def test_an_answer_that_has_begun_goes_before_those_that_were_not_asked_for_yet() -> None:
+    async def main() -> list[str]:
+        queue, order = BatchQueue(1, 100), list[str]()
+
+        async def ask(name: str) -> None:
+            async with held(queue, Size(1, 1)) as room:
+                await room.begin()
+                order.append(name)
+                await asyncio.sleep(PROMPT_S)
+
+        async with anyio.create_task_group() as tasks, held(queue, Size(1, 1)) as hanging:
+            for number in range(5):
+                tasks.start_soon(ask, f"asks {number}")
+            await asyncio.sleep(PROMPT_S * 1.5)  # the first of them has the room that was lent
+            await hanging.begin()
+            order.append("had begun")
+        return order
+
+    assert run(main)[:2] == ["asks 0", "had begun"]
+
+
 async def test_who_waits_for_room_is_served_in_turn() -> None:
     queue, order = BatchQueue(1, 100), list[int]()
 

@@ -170,6 +170,8 @@ def test_a_redirect_is_not_followed_and_a_cookie_is_not_kept() -> None:
         async with server.listening() as origin, client() as transport:
             for _ in range(2):
                 assert (await transport.send(Request("GET", f"{origin}/logs"), within(20))).status == 302
+            (pool,) = transport._pools._pools.values()  # noqa: SLF001  # what is kept is seen nowhere else
+            assert not list(pool.client.cookies.jar)
         assert server.connections == 1
         return server.heads
 

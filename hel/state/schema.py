@@ -57,6 +57,9 @@ MIGRATIONS = (
     ALTER TABLE checkpoints ADD COLUMN known_from REAL;
     ALTER TABLE checkpoints ADD COLUMN walk_to REAL;
     """,
+    """
+    -- From here on digests of events may be others than BLAKE2b's, which a Hel of before would not know again.
+    """,
 )
 """What leads from each version to the next; the version is the number of steps taken.
 

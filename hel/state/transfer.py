@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from hel.records import Batch, Checkpoint, Position
 from hel.state.store import Keep, Store, walked_until
 
-VERSION = 1
+VERSION = 2
+"""1 has other digests of events, which are known all the same; a Hel of before does not know those of 2."""
 
 
 class _Part(BaseModel):
@@ -76,8 +77,8 @@ def parse(text: str) -> State:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from None
-    if state.version != VERSION:
-        raise ValueError(f"its version is {state.version}, this Hel reads {VERSION}")
+    if not 1 <= state.version <= VERSION:
+        raise ValueError(f"its version is {state.version}, this Hel reads up to {VERSION}")
     for source in state.sources.values():
         for key in (*source.seen, *source.reach, *source.ground):
             if len(bytes.fromhex(key)) != 16:

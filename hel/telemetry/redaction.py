@@ -18,7 +18,7 @@ _PIECE = re.compile(r"[A-Za-z0-9+/=_-]{32,}")
 _SAME = re.compile(r"[A-Za-z0-9_.~-]+")
 """What every way of writing leaves as it is."""
 
-_MOST = 100_000
+_MOST = 20_000
 
 
 class Register:
@@ -35,7 +35,7 @@ class Register:
         self._most = most
         self._kept: dict[str, None] = {}
         self._passing: OrderedDict[str, None] = OrderedDict()
-        self._starts: dict[str, str | set[str]] = {}  # mostly of one form each, of which a thousand keys have 50,000
+        self._ends: dict[str, str | set[str]] = {}  # mostly of one form each: tokens begin alike, but end at random
         self._longest = 0
 
     def conceal(self, secret: str, *, for_good: bool = False) -> None:
@@ -77,28 +77,28 @@ class Register:
         return shown if is_whole and len(shown) <= length else f"{shown[:length]}…"
 
     def _found(self, text: str) -> set[str]:
-        """What of it stands in a text; where there is much, as after some weeks, looked up by how it begins."""
+        """What of it stands in a text; where there is much, as after some weeks, looked up by how it ends."""
         if len(self._kept) + len(self._passing) <= len(text):
             return {form for form in chain(self._kept, self._passing) if form in text}
-        starts = (text[at : at + _SHORTEST] for at in range(len(text) - _SHORTEST + 1))
-        known = self._starts
-        return {form for start in starts if start in known for form in _all(known[start]) if form in text}
+        ends = (text[at : at + _SHORTEST] for at in range(len(text) - _SHORTEST + 1))
+        known = self._ends
+        return {form for end in ends if end in known for form in _all(known[end]) if form in text}
 
     def _note(self, form: str) -> None:
-        known = self._starts.setdefault(form[:_SHORTEST], form)
+        known = self._ends.setdefault(form[-_SHORTEST:], form)
         if isinstance(known, set):
             known.add(form)
         elif known != form:
-            self._starts[form[:_SHORTEST]] = {known, form}
+            self._ends[form[-_SHORTEST:]] = {known, form}
 
     def _forget(self, form: str) -> None:
         if form in self._kept:
             return
-        alike = self._starts[form[:_SHORTEST]]
+        alike = self._ends[form[-_SHORTEST:]]
         if isinstance(alike, set):
             alike.discard(form)
         if not alike or alike == form:
-            del self._starts[form[:_SHORTEST]]
+            del self._ends[form[-_SHORTEST:]]
 
     def _forms(self, secret: str) -> list[str]:
         """The ways in which a secret may be written, each long enough to be looked for."""

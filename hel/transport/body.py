@@ -4,12 +4,13 @@ The rule: no more is held in memory than is allowed, whatever the bytes on the w
 unpacked off the event loop.
 """
 
-import math
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
+import anyio
 import anyio.to_thread
 
 from hel.errors import ReplyError, Trouble, UnreachableError
@@ -30,13 +31,16 @@ _SMALL_BYTES = 256 * 1024
 _PIECE_BYTES = 2 * 1024 * 1024
 
 
-async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -> bytes:
+async def read_body(
+    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, threads: anyio.CapacityLimiter | None = None
+) -> bytes:
     """The body, decoded (RFC 9110 §8.4).
 
     Args:
         chunks: As they come off the wire.
         coding: The `Content-Encoding`, empty where there is none.
         max_bytes: The most that it may be, decoded.
+        threads: How many may unpack at once; None for as many as there are.
 
     Raises:
         ReplyError: It is larger, or compressed in a way that was not asked for.
@@ -52,24 +56,28 @@ async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -
         async for chunk in chunks:
             body.add(chunk)
         return body.whole()
-    gunzip, packed = _Gunzip(), _Body(math.inf)
+    gunzip, packed, size = _Gunzip(), list[bytes](), 0
     async for chunk in chunks:
-        packed.add(chunk)
-        if packed.size >= _SMALL_BYTES:
-            gunzip.feed(packed.whole())
-            packed = _Body(math.inf)
-            await anyio.to_thread.run_sync(_take_rest, gunzip, body)
-    gunzip.feed(packed.whole())
+        packed.append(chunk)
+        size += len(chunk)
+        if size >= _SMALL_BYTES:
+            await anyio.to_thread.run_sync(_unpack, gunzip, packed, body, limiter=threads)
+            packed, size = [], 0
+    gunzip.feed(b"".join(packed))
     body.add(gunzip.piece())  # of most answers that is all
     if gunzip.has_more:
-        await anyio.to_thread.run_sync(_take_rest, gunzip, body)
+        await anyio.to_thread.run_sync(_unpack, gunzip, [], body, limiter=threads)
     gunzip.finish()
     return body.whole()
 
 
-def _take_rest(gunzip: "_Gunzip", body: "_Body") -> None:
-    while gunzip.has_more:
-        body.add(gunzip.piece())
+def _unpack(gunzip: "_Gunzip", chunks: Iterable[bytes], body: "_Body") -> None:
+    """Take the rest of what was fed, and all that these unpack to: one by one, for a member's end copies its rest."""
+    for chunk in chain((b"",), chunks):
+        if chunk:
+            gunzip.feed(chunk)
+        while gunzip.has_more:
+            body.add(gunzip.piece())
 
 
 class _Body:
@@ -82,7 +90,7 @@ class _Body:
         size: Of what there is.
     """
 
-    def __init__(self, max_bytes: float) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self.size = 0
         self._max_bytes = max_bytes
         self._parts: list[bytes] = []
@@ -100,7 +108,8 @@ class _Body:
                 "lower `limit` under query_params, or raise `limits.max_response_bytes`",
                 trouble=Trouble.TOO_LARGE,
             )
-        self._parts.append(part)
+        if part:
+            self._parts.append(part)
 
     def whole(self) -> bytes:
         """All parts."""

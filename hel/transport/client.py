@@ -10,6 +10,7 @@ from functools import partial
 from typing import Protocol
 from urllib.parse import urlsplit
 
+import anyio
 import msgspec
 
 from hel.clock import Clock
@@ -42,6 +43,9 @@ class Bounds(msgspec.Struct, frozen=True):
     read_s: float
     max_bytes: int
 
+
+_UNPACKING = 4
+"""Answers that are unpacked at once; the others wait, for a processor has no more than that to give."""
 
 Begins = Callable[[], Awaitable[None]]
 
@@ -128,6 +132,7 @@ class HttpTransport:
         self._tls = tls
         self._context: ssl.SSLContext | None = None
         self._pools = Pools(clock)
+        self._unpacking = anyio.CapacityLimiter(_UNPACKING)  # not of the threads that files may hang in
         check_proxies()
 
     def prepare(self, url: str) -> None:
@@ -156,7 +161,7 @@ class HttpTransport:
                             await begins()
                         coding = response.headers.get("content-encoding", "")
                         most = bounds.max_bytes if response.is_success else min(bounds.max_bytes, MAX_REFUSAL)
-                        body = await read_body(response.aiter_raw(), coding, most)
+                        body = await read_body(response.aiter_raw(), coding, most, self._unpacking)
                     finally:
                         await response.aclose()
         except TimeoutError:

@@ -42,7 +42,7 @@ def build(request: Request, connect_s: float, read_s: float) -> httpx.Request:
     """
     url = _ExactURL(request.url)
     headers = _HEADERS | {name.lower(): value for name, value in request.headers.items()}
-    if request.method != "GET":
+    if request.method != "GET" or request.content:
         headers["content-length"] = str(len(request.content or b""))
     timeout = httpx.Timeout(connect=connect_s, read=read_s, write=read_s, pool=None)
     built = httpx.Request(

@@ -42,12 +42,17 @@ def test_an_import_leaves_other_sources_alone(tmp_path: Path) -> None:
     assert list(other.checkpoints()) == ["github", "okta"]
 
 
+def test_what_a_hel_of_before_exported_is_read() -> None:
+    assert transfer.parse('{"version": 1, "sources": {}}').sources == {}
+
+
 @pytest.mark.parametrize(
     "value",
     [
         [],
         {},
-        {"version": 2, "sources": {}},
+        {"version": 3, "sources": {}},
+        {"version": 0, "sources": {}},
         {"version": 1, "sources": {"okta": {}}},
         {"version": 1, "sources": {"okta": {"checkpoint": {"question": "q"}, "seen": ["zz"]}}},
         {"version": 1, "sources": {"okta": {"checkpoint": {"question": "q"}, "surprise": 1}}},
