@@ -14,13 +14,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from hel.assembly import facts
+from hel.assembly import facts, line_maker, memory
 from hel.auth.credential import Credential
 from hel.auth.nonces import Nonces
 from hel.config.certificates import Tls
 from hel.config.load import Loaded, load
+from hel.dedupe import event_key, quick_key
 from hel.policy.diagnosis import Facts
-from hel.records import Reply, Request
+from hel.records import Page, Reply, Request
 from hel.sharing import Shared, credential, exchange_of
 from hel.telemetry.redaction import redacted
 from hel.transport.client import Begins, Bounds, Transport, Transports, at_once
@@ -91,6 +92,19 @@ def loaded(tmp_path: Path) -> LoadAuths:
         return load(path, ENVIRON)
 
     return load_auths
+
+
+def test_only_the_events_of_an_api_that_draws_ids_at_random_are_known_by_a_key_that_is_not_sure(tmp_path: Path) -> None:
+    path, text = tmp_path / "hel.yaml", '{"x":1}'
+    urls = {"okta": "https://org.okta.com/api/v1/logs", "other": URL}
+    path.write_text(json.dumps({"sources": {name: {"url": url} for name, url in urls.items()}}))
+    keys = {
+        name: memory(name, source, None, HeardLog())
+        .take(name, Page([text.encode()], None, None), line_maker(source), 0.0, last=True)
+        .keys
+        for name, source in load(path, ENVIRON).config.sources.items()
+    }
+    assert keys == {"okta": quick_key(text.encode()), "other": event_key(text.encode())}
 
 
 def shared() -> tuple[Shared, Tokens]:

@@ -189,6 +189,14 @@ def test_a_page_of_events_becomes_the_lines_that_each_of_them_becomes_alone(even
     assert list(page.marks) == [one.mark for one in alone]
 
 
+def test_a_page_knows_its_newest_time_only_where_each_event_says_its_own_with_an_offset_and_none_is_a_number() -> None:
+    texts = [b'{"ts":"2026-05-01T12:00:00Z"}', b'{"ts":"2026-05-01T12:00:01"}']
+    assert maker().lines(texts[:1], 0.0).newest() is not None
+    assert maker().lines(texts, 0.0).newest() is None
+    counted = maker(timestamp_field="at", written="epoch").lines([b'{"at":1777636800.0005}'], 0.0)
+    assert (counted.newest(), next(iter(counted.times()))[0]) == (None, 1777636800.0005)
+
+
 TIMES = st.sampled_from(
     [
         "2026-05-01T12:00:00.000Z",

@@ -101,6 +101,26 @@ def test_times_are_compared_as_times_and_not_as_text() -> None:
     assert known.checkpoint.newest == "2026-05-01T12:00:00Z"
 
 
+def test_an_event_of_the_future_is_remembered_until_then_for_any_start_before_it_meets_it_again() -> None:
+    batch = made(memory(), event("a"), event("b", "2026-05-01T13:00:00Z"))
+    assert batch.until_at == NOON + 3600
+    assert made(memory(), event("a")).until_at is None
+
+
+def test_of_two_newest_times_the_first_ones_text_stays() -> None:
+    known = memory()
+    made(known, event("a", "2026-05-01T12:00:00Z"))
+    made(known, event("b", "2026-05-01T14:00:00+02:00"))
+    assert known.checkpoint.newest == "2026-05-01T12:00:00Z"
+
+
+def test_an_event_is_of_the_future_only_where_it_is_so_by_the_apis_clock_too() -> None:
+    known = memory()
+    later = event("b", "2026-05-01T13:00:00Z")
+    known.take("okta", Page([event("a"), later], NEXT, None, as_of=NOON + 7200), MAKER, NOON + 60, last=False)
+    assert known.checkpoint.newest == "2026-05-01T13:00:00Z"
+
+
 def test_delivered_ground_ends_with_the_tick_that_catches_up() -> None:
     known = memory(event("a"), event("z"))
     first = made(known, event("a")).checkpoint

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import anyio.to_thread
 import pytest
 import trustme
 from isal import isal_zlib
@@ -233,6 +234,24 @@ def test_a_gzip_bomb_is_refused_at_the_limit() -> None:
     with pytest.raises(ReplyError) as caught:
         sending(zipped(bomb))
     assert "larger than" in str(caught.value)
+
+
+@pytest.mark.usefixtures("unpacker")
+def test_gzip_of_nothing_very_often_is_nothing() -> None:
+    assert sending(zipped(gzip.compress(b"") * 30_000 + gzip.compress(b"[]"))).body == b"[]"
+
+
+def test_a_large_body_is_unpacked_while_all_of_the_shared_threads_hang() -> None:
+    body = random.Random(1).randbytes(700_000)  # noqa: S311  # sample data
+
+    async def main() -> bytes:
+        threads = anyio.to_thread.current_default_thread_limiter()
+        for _ in range(int(threads.total_tokens)):
+            threads.acquire_on_behalf_of_nowait(object())
+        async with zipped(gzip.compress(body)).listening() as origin, client() as transport:
+            return (await transport.send(Request("GET", f"{origin}/logs"), within(20))).body
+
+    assert asyncio.run(main()) == body
 
 
 def test_a_body_over_the_limit_is_refused_and_one_at_the_limit_is_not() -> None:
