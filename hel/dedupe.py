@@ -94,7 +94,7 @@ class Delivered:
         kinds: How they were made.
     """
 
-    def __init__(self, keys: Iterable[bytes] | Mapping[bytes, int] = (), kinds: Sequence[KeyOf] = SURE) -> None:
+    def __init__(self, keys: Iterable[bytes] | Mapping[bytes, int], kinds: Sequence[KeyOf]) -> None:
         self._left: Counter[bytes] = Counter(keys)
         self._kinds = kinds
 

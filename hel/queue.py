@@ -156,7 +156,8 @@ class BatchQueue:
                 if not may_take():
                     await self._woken(within_s)
             self._taken += size
-        self._wake()
+        if has_begun:
+            self._wake()  # those who ask stood back
 
     def may_lend(self, room: Room) -> None:
         """An answer is waited for: its room may be lent before long."""

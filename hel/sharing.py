@@ -41,7 +41,7 @@ from hel.transport.turns import InTurn, Turns
 _TIDY_S = 30.0
 
 
-class Shared(msgspec.Struct):
+class Shared(msgspec.Struct, frozen=True):
     """What the sources of one process share.
 
     Attributes:
@@ -86,7 +86,8 @@ class Shared(msgspec.Struct):
                 self.servers[identity].settle(rules(source))
             budgets.add(account)
             servers.update({identity} if identity else ())
-        self.settled = settled
+        self.settled.clear()
+        self.settled.update(settled)
 
     async def sweep(self) -> None:
         """Forget what no source uses any more, and end what of it is under way.

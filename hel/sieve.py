@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from hel.dedupe import SURE, Delivered, KeyOf, SeenIds, id_key
+from hel.dedupe import Delivered, KeyOf, SeenIds, id_key
 from hel.errors import LineTooLongError
 from hel.events import Lines
 from hel.records import Skipped, Text
@@ -57,7 +57,7 @@ class Sieve:
         ground: What was delivered and may be met again.
     """
 
-    def __init__(self, seen: SeenIds | None, limit: LineLimit | None, kinds: Sequence[KeyOf] = SURE) -> None:
+    def __init__(self, seen: SeenIds | None, limit: LineLimit | None, kinds: Sequence[KeyOf]) -> None:
         self._seen = seen
         self._limit = limit
         self._kinds = kinds

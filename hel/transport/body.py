@@ -7,7 +7,6 @@ unpacked off the event loop.
 import zlib
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from itertools import chain
 from typing import Any
 
 import anyio
@@ -31,16 +30,14 @@ _SMALL_BYTES = 256 * 1024
 _PIECE_BYTES = 2 * 1024 * 1024
 
 
-async def read_body(
-    chunks: AsyncIterator[bytes], coding: str, max_bytes: int, threads: anyio.CapacityLimiter | None = None
-) -> bytes:
+async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int, threads: anyio.CapacityLimiter) -> bytes:
     """The body, decoded (RFC 9110 §8.4).
 
     Args:
         chunks: As they come off the wire.
         coding: The `Content-Encoding`, empty where there is none.
         max_bytes: The most that it may be, decoded.
-        threads: How many may unpack at once; None for as many as there are.
+        threads: How many may unpack at once.
 
     Raises:
         ReplyError: It is larger, or compressed in a way that was not asked for.
@@ -66,18 +63,21 @@ async def read_body(
     gunzip.feed(b"".join(packed))
     body.add(gunzip.piece())  # of most answers that is all
     if gunzip.has_more:
-        await anyio.to_thread.run_sync(_unpack, gunzip, [], body, limiter=threads)
+        await anyio.to_thread.run_sync(_take_rest, gunzip, body, limiter=threads)
     gunzip.finish()
     return body.whole()
 
 
 def _unpack(gunzip: "_Gunzip", chunks: Iterable[bytes], body: "_Body") -> None:
-    """Take the rest of what was fed, and all that these unpack to: one by one, for a member's end copies its rest."""
-    for chunk in chain((b"",), chunks):
-        if chunk:
-            gunzip.feed(chunk)
-        while gunzip.has_more:
-            body.add(gunzip.piece())
+    """Take all that these unpack to: one by one, for a member's end copies its rest."""
+    for chunk in chunks:
+        gunzip.feed(chunk)
+        _take_rest(gunzip, body)
+
+
+def _take_rest(gunzip: "_Gunzip", body: "_Body") -> None:
+    while gunzip.has_more:
+        body.add(gunzip.piece())
 
 
 class _Body:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -147,9 +146,3 @@ def until(hel: Live, condition: Callable[[], bool], what: str, within_s: float =
         if time.monotonic() > end:
             raise BenchError(f"it did not happen within {within_s:g} s: {what}")
         time.sleep(every_s)
-
-
-def raise_limit() -> None:
-    """Let a process have all the sockets that it may: thousands of sources have thousands."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

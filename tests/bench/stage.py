@@ -1,6 +1,7 @@
 """What each part is given: a folder, how many rounds, where to say how it goes; and Hel's configuration in it."""
 
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench.children import ROOT, environment, raise_limit
+from tests.bench.children import ROOT, environment
 
 SSWS = {"type": "bearer", "token_env": "OKTA_API_TOKEN", "prefix": "SSWS"}
 
@@ -64,7 +65,7 @@ def served(module: str, *arguments: str) -> Iterator[int]:
         env=environment({}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        preexec_fn=raise_limit,  # noqa: PLW1509  # nothing here has threads
+        preexec_fn=_raise_limit,  # noqa: PLW1509  # nothing here has threads
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -74,3 +75,9 @@ def served(module: str, *arguments: str) -> Iterator[int]:
         process.stdin.close()
         process.wait(30)
         process.stdout.close()
+
+
+def _raise_limit() -> None:
+    """Let a server have all the sockets that it may; Hel sees to its own."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
