@@ -16,7 +16,7 @@ import pytest
 
 from examples.okta_org import Fault
 from tests.journeys.crashes import VARIANTS, crash_and_recover, written_lines
-from tests.journeys.workshop import HEL, SSWS, Process, Workshop, source, stop, until
+from tests.journeys.workshop import HEL, SSWS, Process, Workshop, source, stop, until, until_full
 
 Opening = Callable[..., Workshop]
 TO_FILE = ("--output", "events.ndjson")
@@ -390,13 +390,11 @@ def test_a_reader_that_has_stopped_for_lines_and_log_holds_up_neither_signal(wor
     workshop.configure({"okta-audit": source(SSWS)}, shutdown_secs=1, log_level="debug")
     for signals in (1, 2):
         reader, writer = os.pipe()
-        asked = len(workshop.org.ledger.served)
         process = subprocess.Popen(
             [HEL, "run"], cwd=workshop.folder, env=workshop.environ(), stdout=writer, stderr=writer
         )
         os.close(writer)
-        until(lambda: len(workshop.org.ledger.served) >= asked + 1000)  # noqa: B023  # called before the next round
-        time.sleep(0.5)
+        until_full(reader)
         for _ in range(signals):
             process.send_signal(signal.SIGTERM)
             time.sleep(0.2)

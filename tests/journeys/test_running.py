@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from examples.okta_org import Fault
-from tests.journeys.workshop import HEL, SSWS, Workshop, source, stop, until
+from tests.journeys.workshop import HEL, SSWS, Workshop, source, stop, until, until_full
 
 Opening = Callable[..., Workshop]
 
@@ -87,8 +87,8 @@ def test_a_failing_source_leaves_the_others_on_their_schedule(open_workshop: Ope
 
 def test_a_second_signal_ends_it_at_once_and_loses_nothing(workshop: Workshop) -> None:
     process = workshop.start("run")  # nobody reads its stdout: the pipe fills up, and delivery waits
-    until(lambda: len(workshop.org.ledger.served) >= 1000)
-    time.sleep(0.5)
+    assert process.stdout is not None
+    until_full(process.stdout)
     process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     process.send_signal(signal.SIGTERM)
@@ -100,7 +100,8 @@ def test_a_second_signal_ends_it_at_once_and_loses_nothing(workshop: Workshop) -
 def test_a_reader_that_has_stopped_does_not_hold_up_the_exit(workshop: Workshop) -> None:
     workshop.configure(shutdown_secs=1)
     process = workshop.start("run")
-    until(lambda: len(workshop.org.ledger.served) >= 1000)
+    assert process.stdout is not None
+    until_full(process.stdout)
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=8) == 1

@@ -1,16 +1,18 @@
 """A folder with a `hel.yaml`, a local org beside it, and the real program run there as a user runs it."""
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from examples.okta_org import Org, Running
 from tests.journeys.forked import Forked, fork_server_of
@@ -230,6 +232,11 @@ def until(condition: Callable[[], bool], within_s: float = 20) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)
+
+
+def until_full(pipe: int | IO[bytes]) -> None:
+    """Wait until a page that is longer than a pipe has filled it: from then on its delivery waits for a reader."""
+    until(lambda: int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder) >= 60_000)
 
 
 def stop(process: Process, with_signal: int = signal.SIGTERM) -> Ended:
