@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import msgspec
 import pytest
@@ -17,7 +17,9 @@ from hel.clock import SystemClock
 from hel.config.load import Loaded, load
 from hel.sharing import Shared, credential, exchange_of, regranted
 from hel.transport.client import Transports
+from hel.transport.turns import LONGEST_S, MOST
 from tests.doubles import HeardLog
+from tests.virtual_time import VirtualClock, run
 
 URL = "https://org.okta.com/api/v1/logs"
 TOKEN_URL = "https://org.okta.com/oauth2/v1/token"
@@ -264,3 +266,52 @@ def test_secrets_are_the_same_where_their_values_are_and_no_others(tmp_path: Pat
 def test_where_a_value_stands_does_not_matter(tmp_path: Path) -> None:
     first, second = loaded_of(tmp_path, BEARER, changed(BEARER, "auth", "token_env", to="SAME_TOKEN")).secrets.values()
     assert first.are(second)
+
+
+@pytest.mark.anyio
+async def test_a_budget_is_settled_by_who_is_to_use_it_and_has_not_begun_to(tmp_path: Path) -> None:
+    changing = Changing(tmp_path)
+    await changing.become(limited(3), OPEN)
+    (budget,) = (budget for budget in changing.shared.budgets.values() if budget.limiter.reserve == 3)
+    for first, fresh, reserve in ((limited(3), "source-1", 3), (OPEN, "source-0", 7)):
+        loaded = loaded_of(tmp_path, first, limited(7))
+        items = loaded.config.sources.items()
+        changing.shared.settle(((name, source, loaded.secrets[name]) for name, source in items), [fresh])
+        assert budget.limiter.reserve == reserve
+    await changing.shared.aclose()
+
+
+class Crowd(Transports):
+    """The way to a token server that answers nobody, and counts who asks."""
+
+    asking = 0
+
+    def of(self, *_: object) -> "Crowd":
+        return self
+
+    async def send(self, *_: object) -> Never:
+        self.asking += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+def test_a_crowd_signs_in_a_few_at_a_time_but_who_waits_for_an_answer_holds_up_nobody(tmp_path: Path) -> None:
+    loaded = loaded_of(tmp_path, *(changed(APP, "auth", "client_id", to=f"0oa{at}") for at in range(MOST + 5)))
+    items = loaded.config.sources.items()
+
+    async def sign_in() -> list[int]:
+        clock, log, seen = VirtualClock(), HeardLog(), []
+        crowd = Crowd(clock)
+        shared = Shared(crowd, Nonces(), clock, log)
+        signers = [credential(source, loaded.secrets[name], shared, log) for name, source in items]
+        tasks = [asyncio.create_task(signer.ready()) for signer in signers]
+        for wait_s in (LONGEST_S / 2, LONGEST_S):
+            await asyncio.sleep(wait_s)
+            seen.append(crowd.asking)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await shared.aclose()
+        return seen
+
+    assert run(sign_in) == [MOST, MOST + 5]

@@ -33,6 +33,7 @@ from hel.telemetry.log import Level, Taps, make_log
 from hel.tick import Tick
 from hel.timestamps import parse_time, utc_text
 from hel.transport.client import Begins, Bounds, Transports, at_once
+from hel.transport.pools import KEEP_S
 from tests.virtual_time import START, VirtualClock, run
 
 T = TypeVar("T")
@@ -203,6 +204,7 @@ class Week:
         self.network = Network(random.Random(7))  # noqa: S311  # luck, not secrecy
         self.diaries = {name: Diary(name) for name in SOURCES}
         self.said: Counter[str] = Counter()
+        self.tidied = 0
         self.crashes: list[str] = []
         self.footprints: list[Footprint] = []
         self._watch(monkeypatch)
@@ -231,12 +233,16 @@ class Week:
             await asyncio.sleep(0)
             return act()
 
+        async def tidied(_: Transports) -> None:
+            self.tidied += 1
+
         monkeypatch.setattr("hel.poller.random", random.Random(7))  # noqa: S311  # as above
         monkeypatch.setattr("hel.telemetry.redaction._REGISTER._most", 50)  # what is known for a secret is bounded
         monkeypatch.setattr(Poller, "attempt", watched)
         monkeypatch.setattr(FileSink, "flush", full_for_an_hour)
         monkeypatch.setattr(anyio.to_thread, "run_sync", at_once)
         monkeypatch.setattr(Transports, "of", lambda *_: self.network)
+        monkeypatch.setattr(Transports, "tidy", tidied)
 
     def hear(self, event: str, fields: Mapping[str, Any]) -> None:
         self.said[event] += 1
@@ -293,6 +299,7 @@ def test_a_week_goes_by_with_every_start_where_it_belongs_every_event_once_and_n
     assert week.said["circuit.open"] > week.said["circuit.closed"] == DAYS
     assert week.said["output.failed"] == week.said["output.recovered"] == DAYS
     assert week.crashes == []
+    assert week.tidied > DAYS * DAY / KEEP_S, "connections that nobody uses do not stay open for much longer"
     for name, ids in week.delivered().items():
         assert len(ids) == len(set(ids)), f"{name}: once"
         assert set(ids) == {f"e{number}" for number in range(len(ids))}, f"{name}: all"
