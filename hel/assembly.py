@@ -25,7 +25,8 @@ from hel.policy.retry import Backoff
 from hel.recovery import Recovery
 from hel.schedule import Pace
 from hel.sieve import LineLimit
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 from hel.telemetry.log import Log
 from hel.timestamps import grain_of
 from hel.transport.client import Bounds

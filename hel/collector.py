@@ -36,9 +36,10 @@ from hel.sinks.file import FileSink
 from hel.sinks.opening import check_output, open_sink
 from hel.sinks.sink import Sink
 from hel.sinks.stream import StreamSink
+from hel.state.keeping import Keep
 from hel.state.lock import StateLock, files_of
 from hel.state.schema import check_file
-from hel.state.store import Keep, Store
+from hel.state.store import Store
 from hel.telemetry.log import Log
 from hel.tick import Tick
 from hel.transport.client import Transports

@@ -19,7 +19,8 @@ from hel.mending import WITHIN_S, await_line
 from hel.queue import BatchQueue
 from hel.records import Batch, Position
 from hel.sinks.sink import Sink
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 from hel.telemetry.log import Log
 
 _FIRST_WAIT_S = 0.5

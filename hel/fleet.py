@@ -21,7 +21,8 @@ from hel.queue import BatchQueue
 from hel.recording import Recorder
 from hel.sharing import Shared, exchange_of
 from hel.standing import Standing
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 from hel.telemetry.log import Log
 
 _TRY_AGAIN_S = 10.0

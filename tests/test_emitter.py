@@ -15,7 +15,8 @@ from hel.emitter import Emitter
 from hel.errors import ClosedOutputError, SinkError, StateError
 from hel.queue import BatchQueue, Size
 from hel.records import Batch, Checkpoint, Position
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 from tests.doubles import FakeClock, HeardLog, hand_over
 
 pytestmark = pytest.mark.anyio

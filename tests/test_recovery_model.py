@@ -24,7 +24,8 @@ from hel.queue import BatchQueue, Size
 from hel.records import Batch, Checkpoint, Page, Position, Request
 from hel.sinks.adoption import adopt
 from hel.sinks.file import FileSink
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 from tests.doubles import FakeClock, HeardLog
 from tests.lines import line
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from hel.records import Batch, Checkpoint, Position
-from hel.state.store import Keep, Store, walked_until
+from hel.state.keeping import Keep, walked_until
+from hel.state.store import Store
 
 VERSION = 2
 """1 has other digests of events, which are known all the same; a Hel of before does not know those of 2."""

@@ -8,8 +8,9 @@ import pytest
 
 from hel.dedupe import event_key
 from hel.records import Batch, Checkpoint
+from hel.state.keeping import Keep
 from hel.state.schema import APPLICATION_ID, MIGRATIONS, VERSION
-from hel.state.store import Keep, Store
+from hel.state.store import Store
 
 STOOD = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", 1_777_636_800.0, events=2, updated_at=1e9)
 

@@ -9,8 +9,9 @@ from msgspec import structs
 from hel.dedupe import event_key
 from hel.errors import StateError
 from hel.records import Batch, Checkpoint, Position
+from hel.state.keeping import Keep
 from hel.state.schema import MIGRATIONS, VERSION
-from hel.state.store import Keep, Store
+from hel.state.store import Store
 
 NOON = 1_777_636_800.0
 CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, events=2, updated_at=NOON + 5)

@@ -8,7 +8,8 @@ import pytest
 from hel.dedupe import event_key
 from hel.records import Batch, Checkpoint
 from hel.state import transfer
-from hel.state.store import Keep, Store
+from hel.state.keeping import Keep
+from hel.state.store import Store
 
 NOON = 1_777_636_800.0
 CHECKPOINT = Checkpoint("q", "https://org/next", "2026-05-01T12:00:00Z", NOON, events=2, updated_at=NOON + 5)
