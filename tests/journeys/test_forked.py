@@ -62,11 +62,20 @@ def server(probe: Path) -> Iterator[ForkServer]:
     made.close()
 
 
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Have SIGINT not ignored here and in what is started here, which it is where a shell runs the tests behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def ended(made: Forked) -> tuple[int, bytes, bytes]:
     out, err = made.communicate(timeout=20)
     return made.wait(), out, err
 
 
+@pytest.mark.usefixtures("interrupts")
 def test_a_forked_process_stands_where_a_started_one_does_and_ends_as_it_does(probe: Path, server: ForkServer) -> None:
     for arguments in ((), ("fail",), ("crash",)):
         code, out, err = ended(server.start(arguments, probe.parent, ENV))
