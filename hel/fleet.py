@@ -15,6 +15,7 @@ from hel.changes import Wanted
 from hel.clock import Clock
 from hel.errors import HelError, SourceError
 from hel.exchange import Exchange
+from hel.follower import Follower
 from hel.health import Live
 from hel.poller import Poller
 from hel.queue import BatchQueue
@@ -195,7 +196,8 @@ class Fleet:
         self._keeps[name] = assembly.keep(source)
         memory = assembly.memory(name, source, self._known, log)
         maker = assembly.line_maker(source)
-        poller = Poller(
+        pace = assembly.pace(source)
+        follower = Follower(
             name,
             exchange.fetch,
             asking.pager(source, maker.peek),
@@ -203,10 +205,10 @@ class Fleet:
             memory,
             assembly.recovery(name, source, self._known),
             asking.walks(source),
-            assembly.pace(source),
+            pace,
             self._queue,
             self._clock,
             log,
-            self._standings.setdefault(name, Standing()),
         )
+        poller = Poller(name, follower, pace, self._clock, log, self._standings.setdefault(name, Standing()))
         return _Running(poller, exchange, source.url, memory.checkpoint.newest_at)

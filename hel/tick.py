@@ -89,6 +89,17 @@ def say_finished(tick: Tick, log: Log) -> None:
     )
 
 
+def say_behind(tick: Tick, log: Log) -> None:
+    """Say that a tick ended before its end was reached, and what to do where that lasts."""
+    log.warning(
+        "source.behind",
+        pages=tick.pages,
+        fix="max_pages ended the tick and there is more, which the next ones collect; to catch up faster, set "
+        "the page's size to the API's most (`limit` under query_params; Okta's is 1000), raise "
+        "pagination.max_pages, or lower schedule.interval_secs",
+    )
+
+
 def say_lacking(key: str, log: Log) -> None:
     """Say that a key of the config names a field which no event has, and what follows."""
     log.warning("field.missing", key=key, fix=_LACKING[key])

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 from hel import asking, assembly
 from hel.config.source import SourceConfig
 from hel.errors import RefusedError, SourceError, UnreachableError
+from hel.follower import Follower
 from hel.paging.place import body_of
-from hel.poller import Poller
 from hel.queue import BatchQueue, Room
 from hel.records import Reply, Request
 from hel.state.store import Store
@@ -206,7 +206,7 @@ class Life:
         self.store._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  # only the power here is made, too
         self.queue = BatchQueue(100_000, 100_000_000)
         self.memory = assembly.memory(NAME, self.source, self.store, self.log)
-        self.poller = Poller(
+        self.follower = Follower(
             NAME,
             self.api,
             asking.pager(self.source),
@@ -262,7 +262,7 @@ class Life:
     async def _tick(self) -> Tick | SourceError:
         ended: Tick | SourceError
         try:
-            ended = await self.poller.tick()
+            ended = await self.follower.tick()
         except SourceError as error:
             ended = error
         await self.queue.settled(NAME)

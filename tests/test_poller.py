@@ -8,6 +8,7 @@ import pytest
 
 from hel.errors import RefusedError, Trouble, UnreachableError
 from hel.events import LineMaker
+from hel.follower import Follower
 from hel.memory import Memory
 from hel.paging.place import Asking
 from hel.paging.question import Question
@@ -52,18 +53,18 @@ async def test_a_start_over_recalls_what_was_delivered_only_when_all_of_it_is_co
     memory = Memory(Checkpoint(QUESTION.digest), Counter())
     recovery = Recovery("okta", "resume", QUESTION, 600, recall)
     maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), link_pager(URL)
-    poller = Poller(
+    follower = Follower(
         "okta", api, pager, maker, memory, recovery, None, Pace(60, 0, 10, 0, 3600), queue, FakeClock(), HeardLog()
     )
-    await poller.tick()
+    await follower.tick()
     handed_over = await queue.take(None)
     with anyio.move_on_after(0.05) as waited:
-        await poller.tick()
+        await follower.tick()
     assert waited.cancelled_caught
     assert not recalled, "what is handed over and not committed can't be recalled yet"
     queue.delivered(handed_over)
     api.asked = api.asked[:2]
-    await poller.tick()
+    await follower.tick()
     assert recalled
     assert api.asked[-1].startswith(f"{URL}?")
 
@@ -85,13 +86,20 @@ class SlowApi:
         return read(Reply(200, (("link", f'<{URL}?after={number + 1}>; rel="next"'),), body, 1_777_636_800.0))
 
 
-def polling(api: SlowApi, queue: BatchQueue, log: HeardLog, stands: Checkpoint | None = None) -> Poller:
+PACE = Pace(60, 0, 1000, 0, tick_timeout_s=10)
+
+
+def following(api: SlowApi, queue: BatchQueue, log: HeardLog, stands: Checkpoint | None = None) -> Follower:
     """A source whose ticks may take ten seconds."""
     maker, pager = LineMaker(("source", "okta"), "/api/v1/logs"), link_pager(URL)
     memory = Memory(stands or Checkpoint(QUESTION.digest), Counter())
     recovery = Recovery("okta", "resume", QUESTION, 600, Counter)
-    pace = Pace(60, 0, 1000, 0, tick_timeout_s=10)
-    return Poller("okta", api, pager, maker, memory, recovery, None, pace, queue, VirtualClock(), log)
+    return Follower("okta", api, pager, maker, memory, recovery, None, PACE, queue, VirtualClock(), log)
+
+
+def polling(api: SlowApi, queue: BatchQueue, log: HeardLog, stands: Checkpoint | None = None) -> Poller:
+    """The same, and its schedule."""
+    return Poller("okta", following(api, queue, log, stands), PACE, VirtualClock(), log)
 
 
 async def numbers(queue: BatchQueue) -> list[int]:
@@ -207,9 +215,8 @@ def test_waiting_for_what_was_handed_over_before_a_start_over_does_not_count() -
 def test_a_tick_that_is_asked_for_starts_at_once_or_behind_the_one_under_way_and_is_one() -> None:
     async def main() -> list[float]:
         queue, api = BatchQueue(10_000, 100_000_000), SlowApi(0, pages=0)
-        poller = polling(api, queue, HeardLog())
-        starts: list[float] = []
-        tick = poller.tick
+        follower, starts = following(api, queue, HeardLog()), list[float]()
+        tick = follower.tick
 
         async def slow_tick() -> Tick:
             starts.append(asyncio.get_running_loop().time())
@@ -217,7 +224,8 @@ def test_a_tick_that_is_asked_for_starts_at_once_or_behind_the_one_under_way_and
             await asyncio.sleep(5)
             return ended
 
-        poller.tick = slow_tick  # type: ignore[method-assign]
+        follower.tick = slow_tick  # type: ignore[method-assign]
+        poller = Poller("okta", follower, PACE, VirtualClock(), HeardLog())
         running = asyncio.create_task(poller.run())
         await asyncio.sleep(20)
         assert poller.poke()
