@@ -110,6 +110,7 @@ class BatchQueue:
         self._waiting: list[asyncio.Future[None]] = []
         self._lendable: dict[Room, float] = {}  # and since when, the longest first
         self._turn, self._first_turn = asyncio.Lock(), asyncio.Lock()  # of those who ask, and whose answer has begun
+        self._begun = 0  # answers that wait for their room
         self._closed = False
 
     @property
@@ -144,20 +145,24 @@ class BatchQueue:
             has_begun: The answer is there already, and goes before those that were not asked for yet.
         """
         turn = self._first_turn if has_begun else self._turn
+        self._begun += has_begun
 
         def may_take() -> bool:
-            return self._fits(size) and (has_begun or not self._first_turn.locked())
+            return self._fits(size) and (has_begun or not self._begun)
 
-        async with turn:  # in the order of asking, so that a large page is not passed by small ones for ever
-            if not may_take():
-                self._wake()  # what is gathered is to be delivered
-            while not may_take():
-                within_s = self._borrow(size)
+        try:
+            async with turn:  # in the order of asking, so that a large page is not passed by small ones for ever
                 if not may_take():
-                    await self._woken(within_s)
-            self._taken += size
-        if has_begun:
-            self._wake()  # those who ask stood back
+                    self._wake()  # what is gathered is to be delivered
+                while not may_take():
+                    within_s = self._borrow(size)
+                    if not may_take():
+                        await self._woken(within_s)
+                self._taken += size
+        finally:
+            if has_begun:
+                self._begun -= 1
+                self._wake()  # those who ask stood back
 
     def may_lend(self, room: Room) -> None:
         """An answer is waited for: its room may be lent before long."""
@@ -216,7 +221,7 @@ class BatchQueue:
         self._wake()
 
     def _is_waited_for(self) -> bool:
-        return self._turn.locked() or self._first_turn.locked()
+        return self._turn.locked() or self._begun > 0
 
     def _fits(self, expected: Size) -> bool:
         after = self._taken + expected

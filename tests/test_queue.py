@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import anyio.lowlevel
@@ -169,6 +170,25 @@ def test_an_answer_that_has_begun_goes_before_those_that_were_not_asked_for_yet(
         return order
 
     assert run(main)[:2] == ["asks 0", "had begun"]
+
+
+async def test_answers_that_have_begun_are_overtaken_by_nobody_between_their_turns() -> None:
+    queue, order, one = BatchQueue(2, 100), list[str](), Size(1, 1)
+
+    async def take(name: str, *, has_begun: bool) -> None:
+        await queue.take_room(one, has_begun=has_begun)
+        order.append(name)
+
+    await queue.take_room(one + one)
+    async with anyio.create_task_group() as tasks:
+        for number in range(2):
+            tasks.start_soon(partial(take, f"had begun {number}", has_begun=True))
+        await anyio.wait_all_tasks_blocked()
+        queue.give_back(one + one)
+        tasks.start_soon(partial(take, "asks", has_begun=False))
+        await anyio.wait_all_tasks_blocked()
+        queue.give_back(one)
+    assert order == ["had begun 0", "had begun 1", "asks"]
 
 
 async def test_who_waits_for_room_is_served_in_turn() -> None:
