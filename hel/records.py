@@ -14,6 +14,10 @@ Text = bytes | memoryview | msgspec.Raw
 """JSON text: bytes, or a view of some of the bytes of an answer, which are copied once, into the output."""
 
 
+MAX_URL = 65_536
+"""Characters of a URL: as httpx has it, and eight times the longest with a cursor that was seen."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request, its URL used byte for byte.
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hel.errors import ReplyError, Trouble
-from hel.records import Request, origin_of
+from hel.records import MAX_URL, Request, origin_of
 from hel.telemetry.printable import printable
 from hel.telemetry.redaction import repeats_secret
 
@@ -24,9 +24,6 @@ _BARRED = re.compile(r"[\x00-\x20\x7f\\]")
 """What a URL may not hold as it is, if all readers are to read it alike."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-
-MAX_URL = 65_536
-"""Characters; eight times the longest cursor that was seen."""
 
 
 class Asking(msgspec.Struct, frozen=True):

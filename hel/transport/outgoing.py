@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from hel import __version__
-from hel.records import Request
+from hel.records import MAX_URL, Request
 from hel.transport.http import httpx
 
 
@@ -63,7 +63,7 @@ class _ExactURL(httpx.URL):
     """
 
     def __init__(self, url: str) -> None:
-        if len(url) > _MAX_URL:
+        if len(url) > MAX_URL:
             raise httpx.InvalidURL("more than any server takes")
         before = _BEFORE_TARGET.match(url)
         super().__init__(_server(before[0]) if before else url)
@@ -75,9 +75,6 @@ class _ExactURL(httpx.URL):
         """The request's target (RFC 9112 §3.2.1)."""
         return self._target
 
-
-_MAX_URL = 65_536
-"""Characters, as httpx has it."""
 
 _BEFORE_TARGET = re.compile("[^:]*://[^/?#]*")
 

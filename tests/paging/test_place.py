@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hel.errors import ReplyError
-from hel.paging.place import MAX_URL, Asking, body_of, with_member, with_parameter
+from hel.paging.place import Asking, body_of, with_member, with_parameter
+from hel.records import MAX_URL
 
 URL = "https://api.example.com/audit"
 GET = Asking(URL)

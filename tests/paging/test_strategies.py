@@ -8,9 +8,9 @@ import pytest
 from hel.envelope import Envelope
 from hel.errors import PagingLoopError, ReplyError
 from hel.paging.pager import Ending, Events, Pager
-from hel.paging.place import MAX_URL, Asking, body_of
+from hel.paging.place import Asking, body_of
 from hel.paging.strategies import Answer, Cursor, LinkHeader, NextUrl, NoPages, Numbered, Strategy
-from hel.records import Checkpoint, Page, Reply, Request
+from hel.records import MAX_URL, Checkpoint, Page, Reply, Request
 from hel.telemetry.redaction import conceal
 
 URL = "https://api.example.com/audit"
