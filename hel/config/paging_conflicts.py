@@ -9,7 +9,7 @@ from hel.config.section import Conflict
 from hel.config.values import UNKNOWN
 from hel.timestamps import parse_text, written_start
 
-_NAMES_NEXT = frozenset({"link_header", "next_url", "cursor"})
+_NAMES_NEXT = ("link_header", "next_url", "cursor")
 """Strategies in which the API itself says whether there is a next page."""
 
 
@@ -56,7 +56,8 @@ def _size_conflicts(given: Mapping[str, Any]) -> Iterator[Conflict]:
     if not isinstance(pages, Mapping) or pages.get("end_on") != "short_page" or pages.get("limit") is not None:
         return
     name = pages.get("limit_param") or DEFAULT_PARAMS.get(str(pages.get("strategy")), {}).get("limit_param", "limit")
-    if not any(isinstance(asked := given.get(key), Mapping) and name in asked for key in ("query_params", "body")):
+    asked = [given.get(key) for key in ("query_params", "body")]
+    if isinstance(name, str) and not any(isinstance(names, Mapping) and name in names for names in asked):
         yield ("pagination", "end_on"), f"how many events make a full page? (add '{name}' to 'query_params')"
 
 

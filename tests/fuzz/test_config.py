@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
 
 from hel import asking, assembly
 from hel.config.auth import BearerAuth, OAuth2Auth
 from hel.config.load import Loaded, load, load_global
-from hel.config.models import GlobalConfig
+from hel.config.models import Config, GlobalConfig
 from hel.config.placeholders import expand
 from hel.config.section import Section, keys_of, sections_in
 from hel.config.source import SourceConfig
@@ -29,7 +30,9 @@ from hel.errors import ConfigError
 from hel.records import origin_of
 from tests.lines import line
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GUIDES = [path.read_bytes() for path in sorted(Path(__file__).parent.parent.glob("config/guide_*.yaml"))]
+READY_MADE = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.yaml")) if path.name != "compose.yaml"]
 SOURCE = "sources:\n  a:\n    url: https://dev.okta.com/api/v1/logs\n"
 PORTS = {"http": 80, "https": 443}
 SECRET = "TopSecret42"
@@ -194,6 +197,92 @@ def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
 @settings(max_examples=300)
 def test_any_value_at_any_key_is_usable_or_a_problem(document: dict[str, Any], whole: bool) -> None:
     judge(json.dumps(document).encode(), whole=whole)
+
+
+WALKS = {"path": "x", "param": "since", "format": "epoch", "param_format": "epoch_ms", "overlap_secs": 60}
+PAGED: dict[str, dict[str, Any]] = {
+    "cursor": {"cursor_path": "next", "cursor_param": "after", "has_more_path": "more", "lasting": True},
+    "next_url": {"next_path": "next"},
+    "link_header": {"rel": "next", "lasting": False},
+    "page_offset": {"page_param": "page", "limit_param": "limit", "end_on": "short_page"},
+    "offset": {"offset_param": "offset", "limit_param": "limit", "limit": 7, "end_on": "empty_page"},
+    "none": {},
+}
+WHOLE: list[dict[str, Any]] = [
+    {
+        "global": {
+            "server": {"enabled": True, "port": 9090, "token_env": "TOKEN"},
+            "output": {"path": "events.ndjson", "rotate": "daily", "mode": "0640"},
+            "queue": {"max_events": 50, "max_mb": 1.5},
+        },
+        "sources": {name: {"url": "https://x.okta.com/", "source_label_value": "b"} for name in ("a", "b")},
+    },
+    *(YAML(typ="safe", pure=True).load(guide) for guide in (*GUIDES, *READY_MADE)),
+    *(
+        {
+            "sources": {
+                "a": {
+                    "url": "https://x.okta.com/api/v1/logs",
+                    "method": method,
+                    "body" if method == "POST" else "query_params": {"a": "b", "limit": "7"},
+                    "pagination": {"strategy": strategy, **keys},
+                    "watermark": WALKS,
+                    "window": {"start_param": "since", "end_param": "until", "max_secs": 90, "overlap_secs": 60},
+                    "from": "2024-01-01T00:00:00Z",
+                    "from_param": "since",
+                    "from_format": "rfc3339",
+                }
+            }
+        }
+        for strategy, keys in PAGED.items()
+        for method in ("GET", "POST")
+    ),
+]
+"""Whole configurations, and some in which as much as can be stands beside each other, whether it fits or not."""
+
+MISPLACED: tuple[Any, ...] = (
+    {},
+    [],
+    [["x"]],
+    ["x"],
+    {"x": []},
+    {"x": {"y": "z"}},
+    5,
+    -1,
+    True,
+    None,
+    "",
+    "x",
+    "1e999",
+    "nan",
+)
+
+
+def one_thing_wrong(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A configuration with each of its values replaced, each of its keys gone, and each of its keys another."""
+    for at in range(len(list(places_in(whole)))):
+        for new in (*MISPLACED, "gone", "renamed"):
+            document = deepcopy(whole)
+            holder, key = list(places_in(document))[at]
+            old = holder.pop(key) if new in ("gone", "renamed") else None
+            if new == "renamed" and isinstance(holder, dict):
+                holder["x"] = old
+            elif new not in ("gone", "renamed"):
+                holder[key] = deepcopy(new)
+            yield document
+
+
+@pytest.mark.parametrize("whole", WHOLE, ids=range(len(WHOLE)))
+def test_whatever_one_thing_is_wrong_in_a_whole_configuration_is_a_problem_or_of_no_matter(
+    whole: dict[str, Any],
+) -> None:
+    refused = 0
+    for document in one_thing_wrong(whole):
+        try:
+            Config.model_validate(document)
+        except ValidationError:
+            refused += 1
+    assert refused > 100, "nothing else is raised"
 
 
 RICH = b"""\
