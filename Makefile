@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test soak bench lint audit reference requirements clean
+.PHONY: run test fuzz soak bench lint audit reference requirements clean
 
 run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 	@state=$$(mktemp -d) && trap 'rm -rf "$$state"' EXIT && \
@@ -13,6 +13,9 @@ run: $(VENV)/.ready  ## Collect from the bundled local Okta org, once.
 
 test: $(VENV)/.ready  ## All tests.
 	@PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) $(BIN)/pytest  # some always wait
+
+fuzz: $(VENV)/.ready  ## The laws once more, with examples that nobody has tried; ROUNDS=10.
+	@for round in $$(seq $(or $(ROUNDS),10)); do HYPOTHESIS_PROFILE=random $(BIN)/pytest -q -m hypothesis || exit; done
 
 soak: $(VENV)/.ready  ## Hundreds of kills at random moments; KILLS=100 of each variant, SEED=.
 	@$(BIN)/python -m tests.journeys.crashes $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED))
