@@ -48,15 +48,20 @@ def _advice_on(name: str, source: SourceConfig) -> Iterator[Problem]:
         )
     if okta.is_log(source.url) and isinstance(source.pagination, LinkHeaderPagination):
         yield from _small_pages(source, here)
-    if isinstance(source.pagination, PageOffsetPagination | OffsetPagination) and source.dedupe is None:
+    yield from _on_pages(source, here)
+    yield from _on_starts(source, here)
+
+
+def _on_pages(source: SourceConfig, here: tuple[str, ...]) -> Iterator[Problem]:
+    """Where one page may not go on where the one before it ended."""
+    pages, mark = source.pagination, source.watermark
+    walks = mark is not None or source.window is not None
+    if isinstance(pages, PageOffsetPagination | OffsetPagination) and source.dedupe is None:
         yield Problem(
             "numbers of pages shift when an event comes between two of them, and what moves to the next page comes "
             "twice (add 'dedupe' with the 'id_path' of the event's ID)",
             (*here, "pagination"),
         )
-    mark, window = source.watermark, source.window
-    pages = source.pagination
-    walks = mark is not None or window is not None
     if isinstance(pages, LinkHeaderPagination) and pages.lasting is None and not walks and not okta.is_log(source.url):
         yield Problem(
             "Hel will ask the last page's link again, which loses events where it does not last, or the newest come "
@@ -70,6 +75,11 @@ def _advice_on(name: str, source: SourceConfig) -> Iterator[Problem]:
             "its pages follow each other)",
             (*here, "pagination", "strategy"),
         )
+
+
+def _on_starts(source: SourceConfig, here: tuple[str, ...]) -> Iterator[Problem]:
+    """Where a tick may not begin early enough, or a line tell when its event was."""
+    mark, window = source.watermark, source.window
     if mark is not None and source.from_ is None and mark.template.strip() != "{}" and " " in mark.template.strip():
         yield Problem(
             "without 'from' the first tick asks without this template, and what else it asks for (add 'from')",
