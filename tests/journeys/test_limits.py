@@ -54,7 +54,7 @@ def test_what_is_left_to_others_is_left_and_somebody_elses_use_is_noticed(open_w
     workshop = open_workshop(events=300, rate_limit=20, window_s=3)
     workshop.configure({"okta-audit": source(SSWS, query_params={"limit": "10"}, resilience=limited(reserve=12))})
     process = workshop.start("run", "-o", "events.ndjson")
-    until(lambda: len(statuses(workshop)) == 8)
+    until(lambda: len(statuses(workshop)) >= 8)
     workshop.org.spend(12)
     until(lambda: len(workshop.written()) == 300, within_s=30)
     stop(process)
@@ -63,12 +63,12 @@ def test_what_is_left_to_others_is_left_and_somebody_elses_use_is_noticed(open_w
 
 def test_a_set_rate_is_kept_with_its_burst(open_workshop: Opening) -> None:
     workshop = open_workshop(events=60)
-    resilience = limited(max_requests_per_second=4, burst=3)
+    resilience = limited(max_requests_per_second=2, burst=3)
     workshop.configure({"okta-audit": source(SSWS, query_params={"limit": "10"}, resilience=resilience)})
     assert workshop.hel("run", "--once").code == 0
     at = times(workshop)
     assert len(at) == 7
-    assert at[-1] - at[0] > (7 - 3) / 4 * 0.9
+    assert at[-1] - at[0] > (7 - 3) / 2 * 0.8, "the first one was sent before it connected, and so came late"
 
 
 @pytest.mark.parametrize("status", sorted(REFUSED))
@@ -135,13 +135,14 @@ def test_either_spelling_or_names_that_are_given_tell_of_the_window(
 ) -> None:
     given = {"headers": {name: f"{prefix}{name}" for name in WINDOW}} if prefix == "Requests-" else {}
     workshop.configure({"okta-audit": source(SSWS, resilience=limited(**given))})
-    reset = "2" if relative else str(int(time.time()) + 3)
+    reset_at = int(time.time()) + 6  # Hel takes a part of that to start
+    reset = "2" if relative else str(reset_at)
     workshop.org.fault(Fault(kind="headers", headers=window(prefix.lower(), "60", "0", reset)))
     ended = workshop.hel("run", "--once")
     assert ended.code == 0
     assert [line["wait_s"] > 1 for line in ended.logged("limit.paused")] == [True]
     asked = times(workshop)
-    assert asked[1] - asked[0] > 1.5
+    assert asked[1] - asked[0] > 1.5 if relative else asked[1] >= reset_at - 0.1
 
 
 @pytest.mark.parametrize(
@@ -166,9 +167,9 @@ def test_lesson_22_rate_headers_that_are_absent_or_malformed_do_no_harm(
 
 
 @pytest.mark.parametrize("skew_s", [-90.0, 0.0, 90.0])
-@pytest.mark.parametrize(("reset_in_s", "at_least_s", "at_most_s"), [(-3600, 0, 3), (2, 2, 5), (86_400, 2, 4)])
+@pytest.mark.parametrize(("reset_in_s", "at_most_s"), [(-3600, 3), (2, 5), (86_400, 4)])
 def test_lesson_23_a_reset_is_judged_by_the_servers_own_clock_is_never_negative_and_is_capped(
-    open_workshop: Opening, skew_s: float, reset_in_s: float, at_least_s: float, at_most_s: float
+    open_workshop: Opening, skew_s: float, reset_in_s: float, at_most_s: float
 ) -> None:
     workshop = open_workshop(clock_skew_s=skew_s)
     workshop.configure({"okta-audit": source(SSWS, resilience=limited(max_wait_secs=2))})
@@ -178,7 +179,8 @@ def test_lesson_23_a_reset_is_judged_by_the_servers_own_clock_is_never_negative_
     assert ended.code == 0 or reset_in_s == 2, ended.err
     if ended.code == 0:
         asked = times(workshop)
-        assert at_least_s - 0.5 <= asked[2] - asked[1] <= at_most_s + 3
+        assert asked[2] >= min(int(reset), asked[1] + 2) - 0.1, "at the reset, or when all that may be waited is over"
+        assert asked[2] - asked[1] <= at_most_s + 3
 
 
 def test_lesson_17_a_nonce_on_a_429_is_learned_and_a_stale_one_costs_one_more_send(open_workshop: Opening) -> None:

@@ -222,10 +222,10 @@ def test_a_request_of_each_window_is_left_to_others_and_the_log_is_read_to_its_e
 
 def test_max_requests_per_second_holds_for_the_sources_of_one_credential_together(open_workshop: Opening) -> None:
     workshop = open_workshop(events=200)
-    paced = {"rate_limit": {"max_requests_per_second": 5}}
+    paced = {"rate_limit": {"max_requests_per_second": 2.5}}
     one = source(SSWS, resilience=paced, query_params=SMALL)
     workshop.configure({"one": one, "two": one | {"source_label_value": "second"}})
     assert workshop.hel("run", "--once").code == 0
     asked = sorted(request.at for request in workshop.org.ledger.requests)
     assert len(asked) == 6
-    assert asked[-1] - asked[0] >= 0.9, "five gaps of 0.2 s, as the org saw them"
+    assert asked[-1] - asked[0] >= 1.5, "five gaps of 0.4 s, as the org saw them; the first one came late: it connected"

@@ -10,7 +10,9 @@ import termios
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -78,6 +80,15 @@ class Ended:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.log if line.get("event") == event]
+
+    def gaps(self, event: str, **fields: Any) -> list[float]:
+        """Seconds from each line of this event, and with these fields, to the next: by Hel's clock, not by a request's.
+
+        A request comes as late as the machine is slow, so that the next one, which is not, may follow it too soon.
+        """
+        lines = [line for line in self.logged(event) if fields.items() <= line.items()]
+        at = [datetime.fromisoformat(line["timestamp"]).timestamp() for line in lines]
+        return [later - sooner for sooner, later in pairwise(at)]
 
 
 _SCALE = """
