@@ -135,7 +135,9 @@ def test_lesson_3_an_idle_org_costs_one_request_a_tick(workshop: Workshop) -> No
     ended = stop(process)
     idle = [request for request in workshop.org.ledger.requests[before:] if request.path == "/api/v1/logs"]
     assert len({request.target for request in idle}) == 1
-    assert len(ended.logged("tick.started")) - len(idle) in {0, 1}, "the stop may have come before the last one's request"
+    assert len(ended.logged("tick.started")) - len(idle) in {0, 1}, (
+        "the stop may have come before the last one's request"
+    )
     assert min(ended.gaps("tick.started")) > 0.19, "one each interval of 0.2 s"
 
 

@@ -110,7 +110,7 @@ def test_the_json_tells_what_the_org_served(workshop: Workshop) -> None:
 def test_what_makes_hel_do_something_wants_the_token(workshop: Workshop) -> None:
     configure(workshop, {"okta-audit": source(SSWS, schedule={"interval_secs": 3600, "jitter_secs": 0})})
     with service(workshop) as hel:
-        until(lambda: hel.source()["events"] == 1200)
+        until(lambda: (hel.source()["events"], hel.source()["state"]) == (1200, "ok"))  # its last page is an empty one
         poll = "/api/v1/sources/okta-audit/poll"
         asked = len(workshop.org.ledger.requests)
         for token in (None, "wrong", TOKEN[:-1]):

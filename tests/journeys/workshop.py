@@ -245,6 +245,16 @@ def until(condition: Callable[[], bool], within_s: float = 20) -> None:
         time.sleep(0.01)
 
 
+def catches(process: Process, number: signal.Signals) -> bool:
+    """Whether it has a handler for this signal (proc(5), SigCgt); not once it has ended."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return False
+    mask = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def until_full(pipe: int | IO[bytes]) -> None:
     """Wait until a page that is longer than a pipe has filled it: from then on its delivery waits for a reader."""
     until(lambda: int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder) >= 60_000)
