@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from examples.okta_org import Org, running
 from hel.config.models import GlobalConfig
 from tests.journeys.dockerfile import Stage, parse, sent
 from tests.journeys.image import PYTHON, Image, build
-from tests.journeys.workshop import source, until
+from tests.journeys.workshop import free_port, source, until
 
 PROJECT = Path(__file__).parents[2]
 IGNORE = (PROJECT / ".dockerignore").read_text()
@@ -114,9 +113,7 @@ def configure(image: Image, org: Org, ca_file: Path | None) -> dict[str, str]:
     os.chown(etc / "key.pem", int(uid), int(gid))
     (etc / "key.pem").chmod(0o400)
     shutil.copy(ca_file, etc / "ca.pem")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
-    return {"HEL_GLOBAL__SERVER__PORT": port, "SSL_CERT_FILE": "/etc/hel/ca.pem"}
+    return {"HEL_GLOBAL__SERVER__PORT": str(free_port()), "SSL_CERT_FILE": "/etc/hel/ca.pem"}
 
 
 def volume_for(image: Image, folder: Path) -> Path:

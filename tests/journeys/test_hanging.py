@@ -35,7 +35,7 @@ def test_a_look_up_that_hangs_does_not_hold_up_the_exit(workshop: Workshop, tmp_
     until(asked.exists)
     started = time.monotonic()
     ended = stop(process, signal.SIGTERM)
-    assert (ended.code, time.monotonic() - started < 8) == (0, True), ended.err
+    assert (ended.code, time.monotonic() - started < 20) == (0, True), ended.err
 
 
 def test_many_sources_that_hang_do_not_hold_up_the_others(workshop: Workshop) -> None:
@@ -90,7 +90,8 @@ def test_no_header_of_its_greatest_length_costs_more_than_a_moment(workshop: Wor
 def test_many_objects_in_few_bytes_are_refused_and_cost_their_bytes(
     workshop: Workshop, body: bytes, status: int
 ) -> None:
-    workshop.configure({"okta-audit": source(SSWS, resilience=QUICK | {"retries": {"max_attempts": 1}})})
+    patient = QUICK | {"retries": {"max_attempts": 1}, "timeout_secs": 60}
+    workshop.configure({"okta-audit": source(SSWS, resilience=patient)})
     workshop.org.fault(Fault(kind="html", body=body, headers={"content-type": "application/json"}))
     if status == 503:
         workshop.org.faults.clear()

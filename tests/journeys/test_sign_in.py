@@ -181,7 +181,7 @@ def test_lesson_21_one_token_is_minted_for_its_life_however_many_pages_wait_for_
 
 
 def test_a_token_is_renewed_before_it_expires(open_workshop: Opening) -> None:
-    workshop = open_workshop(token_lifetime_s=2.0)
+    workshop = open_workshop(token_lifetime_s=6.0)  # a tenth of it before its end it is renewed
     process = workshop.start("run", "--output", "events.ndjson")
     until(lambda: asked(workshop, TOKEN).count(200) >= 3)
     stop(process)
@@ -281,7 +281,7 @@ def test_a_refresh_token_that_is_replaced_while_a_signal_comes_is_kept(open_work
     workshop.configure({"okta-audit": source(auth)})
     workshop.org.fault(Fault(kind="stall", path="/oauth2/default/v1/token", seconds=1))
     process = workshop.start("run")
-    until(lambda: len(workshop.org.ledger.requests) == 1)
+    until(lambda: len(workshop.org.ledger.requests) >= 1)
     assert stop(process).code == 0
     assert path.read_text().strip() == workshop.org.refresh_token
 

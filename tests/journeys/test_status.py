@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.journeys.test_terminal import on_a_terminal
-from tests.journeys.workshop import SSWS, Workshop, source, stop, until
+from tests.journeys.workshop import SSWS, Workshop, free_port, source, stop, until
 
 Opening = Callable[..., Workshop]
 
@@ -20,11 +19,6 @@ SHAPE = {
     "name", "url", "state", "last_success", "next_poll", "newest_event", "lag_s", "events", "duplicates",
     "events_per_minute", "rate_limit", "paused_until", "circuit", "failures", "error",
 }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def served(workshop: Workshop, **sources: Any) -> int:

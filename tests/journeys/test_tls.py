@@ -127,9 +127,9 @@ def test_verification_cant_be_switched_off(bare: Workshop) -> None:
 
 def test_the_usual_variables_lead_through_a_proxy_or_around_it(workshop: Workshop) -> None:
     port = int(workshop.org_url.rpartition(":")[2])
-    with socket.create_server(("127.0.0.1", 0)) as dead, proxy_to(port) as alive:
+    with socket.socket() as dead, proxy_to(port) as alive:
+        dead.bind(("127.0.0.1", 0))  # it does not listen, and nobody else can
         nowhere = f"http://user:hush-hush@127.0.0.1:{dead.getsockname()[1]}"
-        dead.close()
         for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
             ended = run(workshop, env={name: nowhere})
             assert ended.code == 1, name

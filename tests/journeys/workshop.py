@@ -3,12 +3,15 @@
 import fcntl
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import termios
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -258,6 +261,14 @@ def catches(process: Process, number: signal.Signals) -> bool:
 def until_full(pipe: int | IO[bytes]) -> None:
     """Wait until a page that is longer than a pipe has filled it: from then on its delivery waits for a reader."""
     until(lambda: int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder) >= 60_000)
+
+
+def free_port() -> int:
+    """A port that is free, below those that the kernel gives to whoever asks for any: none of the tests beside."""
+    for port in random.SystemRandom().sample(range(12_000, 32_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("each of a hundred ports is taken")
 
 
 def stop(process: Process, with_signal: int = signal.SIGTERM) -> Ended:

@@ -5,6 +5,7 @@ import pytest
 
 from hel.errors import ClosedOutputError, SinkError
 from hel.sinks.stream import StreamSink
+from tests.journeys.workshop import until_full
 
 
 def test_lines_come_out_as_they_were_put() -> None:
@@ -38,7 +39,12 @@ def test_an_abandoned_flush_ends_although_nobody_reads_and_keeps_the_rest() -> N
     reader, writer = os.pipe()
     sink = StreamSink(writer, "pipe")
     sink.put(b"x" * 1_000_000)
-    threading.Timer(0.1, sink.abandon).start()
+
+    def abandon() -> None:
+        until_full(reader)
+        sink.abandon()
+
+    threading.Thread(target=abandon).start()
     with pytest.raises(SinkError, match="not read in time"):
         sink.flush()
     assert 0 < len(os.read(reader, 1_000_000)) < 1_000_000

@@ -4,7 +4,6 @@ import os
 import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
-from threading import Timer
 
 import pytest
 
@@ -32,14 +31,15 @@ def test_a_second_holder_is_told_who_holds_it_and_a_killed_holder_lets_go(tmp_pa
         pass
 
 
-def test_who_looks_whether_it_is_held_bars_nobody(tmp_path: Path) -> None:
+def test_who_looks_whether_it_is_held_bars_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = tmp_path / "hel-state.db"
     assert holder(state) == Holder(is_there=False)
     with StateLock(state):
         assert holder(state) == Holder(is_there=True, pid=os.getpid())
     with (tmp_path / "hel-state.db.lock").open() as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        Timer(0.03, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        waits = iter((lambda: None, lambda: None, lambda: fcntl.flock(looking, fcntl.LOCK_UN)))
+        monkeypatch.setattr("hel.state.lock.time.sleep", lambda _: next(waits)())  # the look ends in the third of them
         with StateLock(state):
             assert holder(state).is_there
 
