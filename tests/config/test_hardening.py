@@ -444,6 +444,7 @@ def test_a_folder_that_is_open_to_all_is_warned_of_for_its_files_can_be_replaced
 ) -> None:
     folder = tmp_path / "open" / "below"
     folder.mkdir(parents=True)
+    folder.chmod(0o700)  # whatever the umask
     (folder / "token").write_text("00TopSecretToken")
     (folder / "token").chmod(0o600)
     folder.parent.chmod(mode)

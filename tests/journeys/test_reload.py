@@ -121,6 +121,7 @@ def test_a_reload_while_nobody_reads_the_output_waits_for_that_and_loses_nothing
 
 
 def test_many_reloads_leave_nothing_behind(workshop: Workshop) -> None:
+    workshop.org.rate.limit = 100_000  # on a slow machine these are more than 600 requests, and a pause
     path = in_file(workshop, workshop.org.api_token)
     auth = {"type": "bearer", "token_file": path.name, "prefix": "SSWS"}
     sources = {"sso": source(), "token": source(auth), "kept": source()}
@@ -153,6 +154,7 @@ def test_many_reloads_leave_nothing_behind(workshop: Workshop) -> None:
 @pytest.mark.parametrize("kills", [False, True])
 def test_any_row_of_reloads_writes_every_event_once_for_each_source(workshop: Workshop, kills: bool) -> None:
     """Labels that are swapped, credentials and settings that change, sources that go and come again, in mid-page."""
+    workshop.org.rate.limit = 100_000  # on a slow machine these are more than 600 requests, and a pause
     seed = time.time_ns()
     chance = random.Random(seed)  # noqa: S311  # an order, not a secret
 
