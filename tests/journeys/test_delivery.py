@@ -323,19 +323,21 @@ def test_a_stopped_reader_keeps_memory_flat_and_no_timeout_fires(open_workshop: 
     process.kill()
     process.communicate()
     (workshop.folder / "hel-state.db").unlink()
-    large = source(SSWS, query_params={"limit": "1000"}, resilience={"timeout_secs": 2})
+    once = {"timeout_secs": 2, "retries": {"max_attempts": 1}}  # a timeout that fires is a failure
+    large = source(SSWS, query_params={"limit": "1000"}, resilience=once)
     workshop.configure({f"s{number}": large for number in range(20)})
+    before = len(workshop.org.ledger.requests)
     process = workshop.start("run", by_exec=True)
     most, end = 0.0, time.monotonic() + 6
     while time.monotonic() < end:
         most = max(most, memory_mib(process))
         time.sleep(0.05)
-    requests = len(workshop.org.ledger.requests)
+    requests = len(workshop.org.ledger.requests) - before
     process.send_signal(signal.SIGKILL)
     _, err = process.communicate()
     assert most - at_rest < 64, f"{most:.0f} MiB with a stopped reader, {at_rest:.0f} MiB at rest"
     assert b"failed" not in err, err.decode()
-    assert requests >= 20, "every source asked for a page"
+    assert 10 < requests < 20, "as many pages as there is room for, and the other sources wait for it"
 
 
 @pytest.mark.parametrize(

@@ -168,11 +168,11 @@ def test_https_to_a_port_that_speaks_http_is_told_apart(open_workshop: Opening) 
 
 def test_a_tick_that_takes_too_long_ends_and_the_next_one_goes_on(open_workshop: Opening) -> None:
     workshop = open_workshop(events=100)
-    slow = QUICK | {"rate_limit": {"page_delay_secs": 0.4}, "tick_timeout_secs": 1}
+    slow = QUICK | {"rate_limit": {"page_delay_secs": 0.8}, "tick_timeout_secs": 2}
     workshop.configure({"okta-audit": source(SSWS, query_params={"limit": "10"}, resilience=slow)})
     first = workshop.hel("run", "--once", "-o", "events.ndjson")
     assert first.code == 1
-    assert "the tick was not done within 1 s" in first.err
+    assert "the tick was not done within 2 s" in first.err
     assert "`resilience.tick_timeout_secs`" in first.err
     delivered = len(workshop.written())
     assert 0 < delivered < 100
