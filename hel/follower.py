@@ -29,7 +29,7 @@ _REPLY_FIX = (
     "`hel run --once --record-dir DIR`"
 )
 
-FULL_PAGE = Size(1000, 2_000_000)
+_FULL_PAGE = Size(1000, 2_000_000)
 """What is expected of a page: Okta's largest, or the largest that there was."""
 
 T = TypeVar("T")
@@ -88,7 +88,7 @@ class Follower:
         self._queue = queue
         self._clock = clock
         self._log = log
-        self._expected = FULL_PAGE
+        self._expected = _FULL_PAGE
         self._said_behind = False
         self._said_lacking: frozenset[str] = frozenset()
         self._deadline = Deadline(pace.tick_timeout_s)
