@@ -41,7 +41,7 @@ def test_ten_sources_on_an_org_that_allows_sixty_requests_never_provoke_a_429(
     }
     workshop.configure(sources)
     process = workshop.start("run", "-o", "events.ndjson")
-    until(lambda: len(statuses(workshop)) > 150, within_s=60)
+    until(lambda: len(statuses(workshop)) > 150)
     ended = stop(process)
     assert ended.code == 0
     assert set(statuses(workshop)) == {200}
@@ -56,7 +56,7 @@ def test_what_is_left_to_others_is_left_and_somebody_elses_use_is_noticed(open_w
     process = workshop.start("run", "-o", "events.ndjson")
     until(lambda: len(statuses(workshop)) >= 8)
     workshop.org.spend(12)
-    until(lambda: len(workshop.written()) == 300, within_s=30)
+    until(lambda: len(workshop.written()) == 300)
     stop(process)
     assert set(statuses(workshop)) == {200}
 
@@ -91,7 +91,7 @@ def test_a_retry_after_beyond_what_may_be_waited_ends_the_tick_and_says_until_wh
     workshop.configure({"okta-audit": source(SSWS, resilience=limited(max_wait_secs=1))}, log_level="debug")
     workshop.org.fault(Fault(kind="status", status=503, headers={"retry-after": "4"}))
     process = workshop.start("run", "-o", "events.ndjson")
-    until(lambda: len(workshop.written()) == 1200, within_s=30)
+    until(lambda: len(workshop.written()) == 1200)
     ended = stop(process)
     failed = ended.logged("tick.failed")
     assert "answered 503" in failed[0]["because"]

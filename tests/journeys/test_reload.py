@@ -195,7 +195,7 @@ def test_any_row_of_reloads_writes_every_event_once_for_each_source(workshop: Wo
     everything["b"]["checkpoint"] = "end_of_tick"
     workshop.configure(everything, server=SERVER)
     with service(workshop) as hel:
-        until(lambda: sum(counts().values()) >= 3 * len(workshop.org.log.uuids), within_s=40)
+        until(lambda: sum(counts().values()) >= 3 * len(workshop.org.log.uuids))
         asked = len(workshop.org.ledger.requests)
         until(lambda: len(workshop.org.ledger.requests) >= asked + 6)
         hel.stop()

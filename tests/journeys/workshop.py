@@ -240,7 +240,7 @@ def _uuid(line: bytes) -> str:
     return str(json.loads(line)["event"]["uuid"])
 
 
-def until(condition: Callable[[], bool], within_s: float = 20) -> None:
+def until(condition: Callable[[], bool], within_s: float = 60) -> None:
     """Wait for what another process does; fail if it does not."""
     end = time.monotonic() + within_s
     while not condition():

@@ -204,7 +204,7 @@ def next_url(reply: httpx.Response) -> str:
     return link[1 : link.rindex(">")]
 
 
-def until(condition: Any, within_s: float = 10) -> None:
+def until(condition: Any, within_s: float = 60) -> None:
     """Wait for what the server's thread does."""
     end = time.monotonic() + within_s
     while not condition():
