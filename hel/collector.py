@@ -1,8 +1,8 @@
 """The program: opens what must outlive it, builds a poller for each source, and runs them to their end.
 
 Read on from here: `lifecycle` (which task ends when), `fleet` (each source's task), `poller` (when a tick is due),
-`follower` (its pages, batches), `exchange` (one policed request), `emitter` (written, flushed, then
-committed), `control` (what may be asked meanwhile).
+`follower` (its pages, batches), `exchange` (one policed request), `emitter` (written, flushed, then committed),
+`control` (what may be asked meanwhile).
 """
 
 import math

@@ -27,12 +27,11 @@ from hel.config.placeholders import expand
 from hel.config.section import Section, keys_of, sections_in
 from hel.config.source import SourceConfig
 from hel.errors import ConfigError
+from hel.ready_made import names, ready_made
 from hel.records import origin_of
 from tests.lines import line
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 GUIDES = [path.read_bytes() for path in sorted(Path(__file__).parent.parent.glob("config/guide_*.yaml"))]
-READY_MADE = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.yaml")) if path.name != "compose.yaml"]
 SOURCE = "sources:\n  a:\n    url: https://dev.okta.com/api/v1/logs\n"
 PORTS = {"http": 80, "https": 443}
 SECRET = "TopSecret42"
@@ -217,7 +216,8 @@ WHOLE: list[dict[str, Any]] = [
         },
         "sources": {name: {"url": "https://x.okta.com/", "source_label_value": "b"} for name in ("a", "b")},
     },
-    *(YAML(typ="safe", pure=True).load(guide) for guide in (*GUIDES, *READY_MADE)),
+    *(YAML(typ="safe", pure=True).load(guide) for guide in GUIDES),
+    *(YAML(typ="safe", pure=True).load(ready_made(name).text) for name in names()),
     *(
         {
             "sources": {
@@ -241,34 +241,28 @@ WHOLE: list[dict[str, Any]] = [
 """Whole configurations, and some in which as much as can be stands beside each other, whether it fits or not."""
 
 MISPLACED: tuple[Any, ...] = (
-    {},
-    [],
-    [["x"]],
-    ["x"],
-    {"x": []},
-    {"x": {"y": "z"}},
-    5,
-    -1,
-    True,
-    None,
-    "",
-    "x",
-    "1e999",
-    "nan",
-)
+    {}, [], [["x"]], ["x"], {"x": []}, {"x": {"y": "z"}}, 5, -1, True, None, "", "x", "1e999", "nan",
+)  # fmt: skip
 
 
 def one_thing_wrong(whole: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A configuration with each of its values replaced, each of its keys gone, and each of its keys another."""
-    for at in range(len(list(places_in(whole)))):
-        for new in (*MISPLACED, "gone", "renamed"):
-            document = deepcopy(whole)
-            holder, key = list(places_in(document))[at]
-            old = holder.pop(key) if new in ("gone", "renamed") else None
-            if new == "renamed" and isinstance(holder, dict):
-                holder["x"] = old
-            elif new not in ("gone", "renamed"):
-                holder[key] = deepcopy(new)
+
+    def copy(at: int) -> tuple[dict[str, Any], Any, Any]:
+        document = deepcopy(whole)
+        return document, *list(places_in(document))[at]
+
+    for at, (place, _) in enumerate(places_in(whole)):
+        for new in MISPLACED:
+            document, holder, key = copy(at)
+            holder[key] = deepcopy(new)
+            yield document
+        document, holder, key = copy(at)
+        del holder[key]
+        yield document
+        if isinstance(place, dict):
+            document, holder, key = copy(at)
+            holder["x"] = holder.pop(key)
             yield document
 
 

@@ -343,10 +343,12 @@ def test_sigusr1_logs_states_and_queues_whatever_the_level(workshop: Workshop) -
             lines = hel.logged("dump.source")[-2:] + hel.logged("dump.process")[-1:]
             return {line.get("source", "process"): line for line in lines}
 
-        # What is written may not be committed yet, and the tick not over.
-        until(
-            lambda: all(dumped()[name]["state"] == "ok" and dumped()[name]["events"] == 1200 for name in ("one", "two"))
-        )
+        def is_over() -> bool:
+            """Whether what is written is committed, and its tick at its end."""
+            lines = dumped()
+            return all((lines[name]["state"], lines[name]["events"]) == ("ok", 1200) for name in ("one", "two"))
+
+        until(is_over)
         lines = dumped()
         assert hel.stop().code == 0
     assert lines.keys() == {"one", "two", "process"}

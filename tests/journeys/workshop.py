@@ -240,9 +240,9 @@ def _uuid(line: bytes) -> str:
     return str(json.loads(line)["event"]["uuid"])
 
 
-def until(condition: Callable[[], bool], within_s: float = 60) -> None:
-    """Wait for what another process does; fail if it does not."""
-    end = time.monotonic() + within_s
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process, or a thread, does; fail if it does not within a minute."""
+    end = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.01)

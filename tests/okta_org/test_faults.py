@@ -9,7 +9,8 @@ import pytest
 
 from examples.okta_org import Fault
 from examples.okta_org.order import from_text
-from tests.okta_org.visitor import LOGS, TOKEN, Visitor, next_url, raw, releasing, until
+from tests.journeys.workshop import until
+from tests.okta_org.visitor import LOGS, TOKEN, Visitor, next_url, raw, releasing
 
 Visit = Callable[..., Visitor]
 

@@ -5,7 +5,6 @@ import secrets
 import socket
 import ssl
 import threading
-import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -202,14 +201,6 @@ def next_url(reply: httpx.Response) -> str:
     """The next link's URL, byte for byte; httpx's own reading stumbles over commas and semicolons."""
     (link,) = (value for value in reply.headers.get_list("link") if value.endswith('; rel="next"'))
     return link[1 : link.rindex(">")]
-
-
-def until(condition: Any, within_s: float = 60) -> None:
-    """Wait for what the server's thread does."""
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.005)
 
 
 def segment(value: Any) -> str:
